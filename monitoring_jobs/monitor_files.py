@@ -1,0 +1,259 @@
+"""Monitor files on disk: read with line numbers, judged whole, one clear line per problem."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import pydantic
+import yaml
+from pydantic_core import ErrorDetails
+
+from monitoring_jobs.errors import InvalidMonitor
+from monitoring_jobs.spec import MonitorSpec
+
+Key = tuple[str | int, ...]
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorFile:
+    """A monitor file and what came of it: a spec, or the problems that prevent one."""
+
+    path: Path
+    spec: MonitorSpec | None
+    problems: tuple[str, ...] = ()
+
+
+def load_monitor(path: str | Path) -> MonitorSpec:
+    """Read one monitor file.
+
+    Raises:
+        InvalidMonitor: The file cannot be read or breaks the rules; every problem has a line.
+    """
+    path = Path(path)
+    document = _read(path)
+    try:
+        spec = MonitorSpec.model_validate(document.mapping)
+    except pydantic.ValidationError as exc:
+        lines = sorted({_describe(error, document) for error in _distinct(exc)})
+        raise InvalidMonitor([f"{path}:{number}: {text}" for number, text in lines]) from None
+    return spec.located_in(path.resolve().parent)
+
+
+def load_folder(folder: str | Path) -> list[MonitorFile]:
+    """Read every monitor file under a folder; a broken one hides none of the others.
+
+    Two files of one name are both broken: which of them would be meant?
+    """
+    folder = Path(folder)
+    paths = sorted(p for p in folder.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+    files = [_load(path) for path in paths]
+    homes: dict[str, list[Path]] = {}
+    for file in files:
+        if file.spec:
+            homes.setdefault(file.spec.name, []).append(file.path)
+    return [_refuse_shared_name(file, homes) for file in files]
+
+
+def find_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the monitor files among ``paths``, looking into folders."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+        else:
+            yield path
+
+
+def _load(path: Path) -> MonitorFile:
+    try:
+        return MonitorFile(path, load_monitor(path))
+    except InvalidMonitor as exc:
+        return MonitorFile(path, None, tuple(exc.problems))
+
+
+def _refuse_shared_name(file: MonitorFile, homes: Mapping[str, list[Path]]) -> MonitorFile:
+    if file.spec is None or len(homes[file.spec.name]) == 1:
+        return file
+    others = ", ".join(str(path) for path in homes[file.spec.name] if path != file.path)
+    line = _read(file.path).line_of(("name",))
+    problem = f"{file.path}:{line}: name: {file.spec.name!r} is taken by {others}; choose another"
+    return MonitorFile(file.path, None, (problem,))
+
+
+# --- YAML with line numbers -----------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Document:
+    mapping: dict[str, Any]
+    lines: Mapping[Key, int]
+
+    def line_of(self, key: Key) -> int:
+        """Return the line of a key, or of the nearest thing around it."""
+        while key and key not in self.lines:
+            key = key[:-1]
+        return self.lines.get(key, 1)
+
+
+def _read(path: Path) -> _Document:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InvalidMonitor([f"{path}:1: is not UTF-8 text; save it as UTF-8"]) from None
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        raise InvalidMonitor([f"{path}:1: cannot be read: {reason}; check the path"]) from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        mapping = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        reason = getattr(exc, "problem", None) or "cannot be parsed"
+        raise InvalidMonitor(
+            [f"{path}:{line}: is not valid YAML: {reason}; mend this line or the one before"]
+        ) from None
+    if not isinstance(mapping, dict) or node is None:
+        raise InvalidMonitor([f"{path}:1: is not a mapping of keys; start with 'name: ...'"])
+    lines: dict[Key, int] = {}
+    twice = list(_walk(node, (), lines))
+    if twice:
+        raise InvalidMonitor(
+            [f"{path}:{line}: {key}: given twice; keep one" for line, key in twice]
+        )
+    return _Document(mapping, lines)
+
+
+def _walk(node: yaml.Node, key: Key, lines: dict[Key, int]) -> Iterator[tuple[int, str]]:
+    """Note the line of every key below ``node``; yield the keys that a mapping holds twice."""
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            child = (*key, _scalar(name))
+            if child in lines:
+                yield name.start_mark.line + 1, _dotted(child)
+            lines[child] = name.start_mark.line + 1
+            yield from _walk(value, child, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[*key, index] = value.start_mark.line + 1
+            yield from _walk(value, (*key, index), lines)
+
+
+def _scalar(node: yaml.Node) -> str:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else "?"
+
+
+# --- pydantic's errors in a person's words --------------------------------------------------------
+_REPLACED = {
+    "missing": "is missing; add it",
+    "string_type": "must be text; put it in quotes",
+    "tuple_type": "must be a list; write [a, b]",
+    "model_type": "must be a mapping of keys",
+    "dict_type": "must be a mapping of keys",
+    "float_parsing": "must be a number",
+    "int_parsing": "must be a whole number",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+}
+
+
+def _distinct(exc: pydantic.ValidationError) -> Iterator[ErrorDetails]:
+    """Yield the errors, without those of union branches that the file did not choose."""
+    errors = exc.errors(include_url=False)
+    for error in errors:
+        is_false_branch = error["type"] == "literal_error" and error["ctx"]["expected"] == "False"
+        if is_false_branch and any(
+            _is_inside(e["loc"], error["loc"][:-1]) for e in errors if e is not error
+        ):
+            continue
+        yield error
+
+
+def _is_inside(key: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
+    return key[: len(outer)] == outer
+
+
+def _describe(error: ErrorDetails, document: _Document) -> tuple[int, str]:
+    key = _as_written(error["loc"], document)
+    text = _message(error, key)
+    line = document.line_of(key)
+    return line, f"{_dotted(key)}: {text}" if key else text
+
+
+def _as_written(location: tuple[str | int, ...], document: _Document) -> Key:
+    """Drop the parts of pydantic's location that name a branch of a union, not a key."""
+    key: Key = ()
+    for position, part in enumerate(location):
+        last = position == len(location) - 1
+        if (*key, part) in document.lines or (last and not _is_branch(part)):
+            key = (*key, part)
+    return key
+
+
+def _is_branch(part: str | int) -> bool:
+    return isinstance(part, str) and (
+        part in {"file", "sql", "mlflow_artifact", "trailing", "str", "false"}
+        or part.startswith(("literal[", "dict[", "function-"))
+        or part in _MODELS
+    )
+
+
+def _message(error: ErrorDetails, key: Key) -> str:
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(key)
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind == "literal_error":
+        return f"{error['input']!r} is not one of {error['ctx']['expected']}"
+    if kind == "union_tag_not_found":
+        return "source: is missing; say parquet, csv or sql"
+    if kind == "union_tag_invalid":
+        expected = error["ctx"]["expected_tags"].replace("'file'", "'parquet', 'csv'")
+        return f"source: {error['ctx']['tag']!r} is not one of {expected}"
+    return _REPLACED.get(kind, error["msg"][0].lower() + error["msg"][1:])
+
+
+def _unknown_key(key: Key) -> str:
+    known = _known_keys(key[:-1])
+    close = difflib.get_close_matches(str(key[-1]), known, n=1, cutoff=0.5)
+    if close:
+        return f"unknown key; did you mean {close[0]!r}?"
+    return f"unknown key; known here: {', '.join(known)}" if known else "unknown key; remove it"
+
+
+def _known_keys(key: Key) -> list[str]:
+    """Return the keys that a file may write below ``key``."""
+    models: list[type[pydantic.BaseModel]] = [MonitorSpec]
+    for part in key:
+        models = [
+            inner
+            for model in models
+            for name, field in model.model_fields.items()
+            if part in (name, field.alias)
+            for inner in _models_in(field.annotation)
+        ] or models
+    names = [f.alias or n for model in models for n, f in model.model_fields.items()]
+    return list(dict.fromkeys(names))
+
+
+def _models_in(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+_MODELS = {model.__name__ for model in _models_in(MonitorSpec)} | {
+    inner.__name__
+    for field in MonitorSpec.model_fields.values()
+    for model in _models_in(field.annotation)
+    for inner_field in (*model.model_fields.values(),)
+    for inner in (model, *_models_in(inner_field.annotation))
+}
+
+
+def _dotted(key: Key) -> str:
+    return ".".join(str(part) for part in key)

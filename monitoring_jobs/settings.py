@@ -1,0 +1,147 @@
+"""Settings from environment variables; secrets are never printed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from monitoring_jobs.errors import InvalidSettings
+
+CONNECTION_PREFIX = "MONITORING_CONNECTION_"
+
+
+class Settings(BaseSettings):
+    """Where the services are and how much of the machine may be used.
+
+    Attributes:
+        database_url: SQLAlchemy URL of the results database, as role writer.
+        report_store: Folder or fsspec URL of the report store.
+        mlflow_tracking_uri: MLflow tracking server.
+        pushgateway_url: Pushgateway; the old name PROMETHEUS_GATEWAY works too.
+        textfile: File for node_exporter's textfile collector, written where no gateway is set.
+        webhook_url: Receiver of evaluations as JSON; the old name PRAMATHUS_ENDPOINT works too.
+        webhook_token: Bearer token of the webhook; the old name PRAMATHUS_API_KEY works too.
+        cache_dir: Folder for reference statistics.
+        cache_mb: Size the cache is kept under, megabytes.
+        threads: Threads over columns.
+        memory_mb: Memory that columns in flight may use, megabytes.
+        monitors: Folder of monitor files.
+        data_roots: Folders and URL prefixes that data may be read from; empty allows every local
+            folder and the object stores.
+        connections: SQLAlchemy URLs of named sources, from MONITORING_CONNECTION_<NAME>.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="MONITORING_", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    database_url: SecretStr | None = None
+    report_store: str = "monitoring-reports"
+    mlflow_tracking_uri: str | None = Field(
+        None, validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "mlflow_tracking_uri")
+    )
+    pushgateway_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("PUSHGATEWAY_URL", "PROMETHEUS_GATEWAY", "pushgateway_url"),
+    )
+    textfile: Path | None = None
+    webhook_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "MONITORING_WEBHOOK_URL", "PRAMATHUS_ENDPOINT", "webhook_url"
+        ),
+    )
+    webhook_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "MONITORING_WEBHOOK_TOKEN", "PRAMATHUS_API_KEY", "webhook_token"
+        ),
+    )
+    cache_dir: Path = Path("~/.cache/monitoring-jobs")
+    cache_mb: int = Field(2048, ge=0)
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    memory_mb: int = Field(512, ge=64)
+    monitors: Path = Path("dags/monitors")
+    data_roots: Annotated[tuple[str, ...], NoDecode] = ()
+    connections: dict[str, SecretStr] = Field(default_factory=dict, exclude=True)
+
+    @field_validator("data_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cache_dir", "monitors", "textfile", mode="after")
+    @classmethod
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value else value
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Read the environment; keyword arguments win.
+
+        Raises:
+            InvalidSettings: A variable is malformed; its value is not shown.
+        """
+        named = {
+            key.removeprefix(CONNECTION_PREFIX).lower(): SecretStr(value)
+            for key, value in os.environ.items()
+            if key.startswith(CONNECTION_PREFIX)
+        }
+        named.update(overrides.pop("connections", {}))
+        try:
+            return cls(connections=named, **overrides)
+        except ValidationError as exc:
+            problems = "; ".join(
+                f"{'.'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
+                for error in exc.errors(include_input=False, include_url=False)
+            )
+            raise InvalidSettings(f"environment: {problems}") from None
+
+    def require_database_url(self) -> str:
+        """Return the results database's URL, password included.
+
+        Raises:
+            InvalidSettings: None is configured.
+        """
+        if self.database_url is None:
+            raise InvalidSettings(
+                "no results database is configured",
+                "set MONITORING_DATABASE_URL or the Airflow connection monitoring_postgres",
+            )
+        return with_postgres_driver(self.database_url.get_secret_value())
+
+    def connection_url(self, name: str) -> str:
+        """Return the SQLAlchemy URL of a named source, password included.
+
+        Raises:
+            InvalidSettings: No such connection is configured.
+        """
+        try:
+            return with_postgres_driver(self.connections[name.lower()].get_secret_value())
+        except KeyError:
+            raise InvalidSettings(
+                f"connection {name!r} is not configured",
+                f"set {CONNECTION_PREFIX}{name.upper()} or the Airflow connection {name}",
+            ) from None
+
+
+def with_postgres_driver(url: str) -> str:
+    """Name psycopg2 in a Postgres URL without a driver; SQLAlchemy 2.1 would take psycopg 3."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg2://" + url.removeprefix(prefix)
+    return url
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be shown: no password, no query."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    return urlunsplit((parts.scheme, user.partition(":")[0] + at + host, parts.path, "", ""))

@@ -1,0 +1,415 @@
+"""MonitorSpec: all that a monitor file may say, and one clear line for each thing it may not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import tzinfo
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+import pydantic
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
+
+from monitoring_jobs.schedules import Schedule, cron_expression
+from monitoring_jobs.windows import Duration
+
+# The drift methods, what they can be asked of, and Evidently's default thresholds for them.
+NUMERICAL_METHODS = ("wasserstein", "ks", "jensenshannon", "psi")
+CATEGORICAL_METHODS = ("jensenshannon", "chisquare", "z", "psi")
+P_VALUE_METHODS = frozenset({"ks", "chisquare", "z"})
+DEFAULT_THRESHOLD = dict.fromkeys(P_VALUE_METHODS, 0.05) | {
+    "wasserstein": 0.1,
+    "jensenshannon": 0.1,
+    "psi": 0.1,
+}
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Severity = Literal["ok", "warning", "failed"]
+
+
+def _a_duration(text: str) -> str:
+    return str(Duration.parse(text))
+
+
+def _a_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from None
+    return name
+
+
+def _a_schedule(text: str) -> str:
+    cron_expression(text)
+    return text
+
+
+DurationText = Annotated[str, AfterValidator(_a_duration), Field(examples=["1d", "2h"])]
+ZoneName = Annotated[str, AfterValidator(_a_zone), Field(examples=["UTC", "Europe/Berlin"])]
+ScheduleText = Annotated[str, AfterValidator(_a_schedule), Field(examples=["@daily", "0 6 * * 1"])]
+
+
+class _Part(pydantic.BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+# --- data and references --------------------------------------------------------------------------
+class FileSource(_Part):
+    """Parquet or CSV files: a path, folder, glob or fsspec URL; hive partitions are understood.
+
+    A relative path starts at the monitor file's folder.
+    """
+
+    source: Literal["parquet", "csv"]
+    path: str = Field(min_length=1)
+    timestamp: str | None = Field(None, description="column that places a row in time")
+    timezone: ZoneName | None = Field(None, description="zone of naive timestamps")
+    unit: Literal["s", "ms"] | None = Field(None, description="unit of numeric timestamps")
+
+
+class SqlSource(_Part):
+    """Rows of a query or a table behind a named connection."""
+
+    source: Literal["sql"]
+    connection: str = Field(min_length=1, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    query: str | None = Field(None, description="may use :start and :end")
+    table: str | None = Field(None, pattern=r"^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$")
+    timestamp: str | None = None
+    timezone: ZoneName | None = None
+    unit: Literal["s", "ms"] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.query is None) == (self.table is None):
+            raise ValueError("give either query or table")
+        return self
+
+
+class ArtifactSource(_Part):
+    """A parquet or CSV artifact of the model's MLflow run, or of the run that is named."""
+
+    source: Literal["mlflow_artifact"]
+    path: str = Field(min_length=1)
+    run_id: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")
+
+    @pydantic.field_validator("path")
+    @classmethod
+    def _allowed(cls, path: str) -> str:
+        if not path.lower().endswith((".parquet", ".csv")):
+            raise ValueError("only .parquet and .csv artifacts are read")
+        if path.startswith("/") or ".." in path.split("/"):
+            raise ValueError("write the path inside the run's artifacts, without '..'")
+        return path
+
+
+class TrailingSource(_Part):
+    """The windows just before the one under test, which is never part of them."""
+
+    source: Literal["trailing"]
+    windows: int = Field(7, ge=1, le=1000)
+    skip: int = Field(0, ge=0, le=1000, description="windows left out just before the one judged")
+
+
+def _source_of(raw: Any) -> str | None:
+    source = raw.get("source") if isinstance(raw, dict) else getattr(raw, "source", None)
+    return "file" if source in ("parquet", "csv") else source
+
+
+DataSource = Annotated[
+    Annotated[FileSource, Tag("file")] | Annotated[SqlSource, Tag("sql")],
+    Discriminator(_source_of),
+]
+ReferenceSource = Annotated[
+    Annotated[FileSource, Tag("file")]
+    | Annotated[SqlSource, Tag("sql")]
+    | Annotated[ArtifactSource, Tag("mlflow_artifact")]
+    | Annotated[TrailingSource, Tag("trailing")],
+    Discriminator(_source_of),
+]
+
+
+# --- what is monitored ----------------------------------------------------------------------------
+class ModelSpec(_Part):
+    """A registered model, by alias (preferred) or version."""
+
+    name: str = Field(min_length=1)
+    alias: str | None = None
+    version: str | None = Field(None, coerce_numbers_to_str=True)
+
+    @pydantic.model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if self.alias is not None and self.version is not None:
+            raise ValueError("give an alias or a version, not both")
+        return self
+
+
+class Columns(_Part):
+    """Which column plays which role; features default to the model's signature."""
+
+    numerical: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    prediction: str | None = None
+    probability: str | dict[str, str] | None = Field(
+        None, description="column with the positive class's probability, or a column per class"
+    )
+    positive_label: str | None = Field(None, coerce_numbers_to_str=True)
+    target: str | None = None
+    id: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _once(self) -> Self:
+        names = [*self.numerical, *self.categorical]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"listed twice: {', '.join(twice)}")
+        return self
+
+
+# --- checks ---------------------------------------------------------------------------------------
+class SchemaCheck(_Part):
+    """What a change of columns means."""
+
+    missing_column: Severity = "failed"
+    new_column: Severity = "warning"
+    type_changed: Severity = "failed"
+
+
+class QualityLimits(_Part):
+    """Largest shares that pass; null judges nothing."""
+
+    missing_share: Share | None = None
+    outlier_share: Share | None = None
+    out_of_range_share: Share | None = None
+    new_category_share: Share | None = None
+
+
+class QualityCheck(QualityLimits):
+    """Limits for every column, with exceptions by column."""
+
+    missing_share: Share | None = 0.2
+    new_category_share: Share | None = 0.05
+    duplicate_share: Share | None = Field(0.01, description="of ids that occur more than once")
+    score: Share | None = Field(None, description="lowest data_quality_score that passes")
+    columns: dict[str, QualityLimits] = Field(default_factory=dict)
+
+    def limit(self, metric: str, column: str) -> float | None:
+        """Return the largest share of ``metric`` that passes in ``column``; None judges nothing."""
+        own = self.columns.get(column)
+        if own is not None and metric in own.model_fields_set:
+            value: float | None = getattr(own, metric)
+        else:
+            value = getattr(self, metric)
+        return value
+
+
+class DriftMethod(_Part):
+    """A drift method and the threshold beyond which it speaks of drift."""
+
+    method: Literal["wasserstein", "ks", "jensenshannon", "psi", "chisquare", "z"]
+    threshold: float | None = Field(None, ge=0)
+
+    @property
+    def limit(self) -> float:
+        """The threshold, Evidently's default where none is given."""
+        return DEFAULT_THRESHOLD[self.method] if self.threshold is None else self.threshold
+
+    @property
+    def is_p_value(self) -> bool:
+        """Whether drift means a low score."""
+        return self.method in P_VALUE_METHODS
+
+
+def _for_kind(kind: str, methods: tuple[str, ...]) -> AfterValidator:
+    def check(method: DriftMethod) -> DriftMethod:
+        if method.method not in methods:
+            raise ValueError(
+                f"{method.method!r} is no method for {kind} columns; "
+                f"use one of {', '.join(methods)}"
+            )
+        return method
+
+    return AfterValidator(check)
+
+
+class DriftCheck(_Part):
+    """Pinned methods: the score of today is comparable with the score of last year."""
+
+    numerical: Annotated[DriftMethod, _for_kind("numerical", NUMERICAL_METHODS)] = DriftMethod(
+        method="wasserstein"
+    )
+    categorical: Annotated[DriftMethod, _for_kind("categorical", CATEGORICAL_METHODS)] = (
+        DriftMethod(method="jensenshannon")
+    )
+    columns: dict[str, DriftMethod] = Field(default_factory=dict)
+    share: Share = Field(0.5, description="of drifted columns at which the dataset drifts")
+    min_rows: int = Field(100, ge=1, description="fewer rows on either side are not judged")
+
+    def method_for(self, column: str, kind: str) -> DriftMethod:
+        """Return the method of a column; ``kind`` is ``numerical`` or ``categorical``."""
+        if column in self.columns:
+            return self.columns[column]
+        return self.numerical if kind == "numerical" else self.categorical
+
+
+class Bound(_Part):
+    """The range in which a metric passes."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give min or max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max")
+        return self
+
+
+class PerformanceCheck(_Part):
+    """Bounds of the metrics; all metrics of the task are measured, bounded or not."""
+
+    accuracy: Bound | None = None
+    precision: Bound | None = None
+    recall: Bound | None = None
+    f1: Bound | None = None
+    roc_auc: Bound | None = None
+    log_loss: Bound | None = None
+    mae: Bound | None = None
+    rmse: Bound | None = None
+    mape: Bound | None = None
+    r2: Bound | None = None
+    label_coverage: Bound | None = None
+    min_labels: int = Field(30, ge=1, description="fewer labelled rows are not judged")
+
+
+class Checks(_Part):
+    """The families of measurements; ``false`` turns one off."""
+
+    schema_: SchemaCheck | Literal[False] = Field(SchemaCheck(), alias="schema")
+    quality: QualityCheck | Literal[False] = QualityCheck()
+    drift: DriftCheck | Literal[False] = DriftCheck()
+    performance: PerformanceCheck | Literal[False] = PerformanceCheck()
+
+
+class ReportSpec(_Part):
+    """When an HTML report is rendered and how many rows of each side it draws."""
+
+    when: Literal["always", "on_alert", "never"] = "always"
+    rows: int = Field(20_000, ge=100, le=200_000)
+
+
+class PublishSpec(_Part):
+    """Which sinks get the evaluation besides Postgres."""
+
+    pushgateway: bool = True
+    webhook: bool = False
+    mlflow: bool = False
+
+
+class MonitorSpec(_Part):
+    """One monitor file."""
+
+    model_config = ConfigDict(title="Monitor file")
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")
+    description: str = ""
+    owner: str = ""
+    schedule: ScheduleText = "@daily"
+    timezone: ZoneName = "UTC"
+    window: DurationText | None = Field(None, description="default: the schedule's period")
+    delay: DurationText = Field("0s", description="how long late rows are waited for")
+    model: ModelSpec | None = None
+    task: Literal["classification", "regression"] | None = None
+    data: DataSource
+    reference: ReferenceSource
+    columns: Columns = Columns()
+    segments: tuple[str, ...] = ()
+    checks: Checks = Checks()
+    report: ReportSpec = ReportSpec()
+    publish: PublishSpec = PublishSpec()
+
+    _folder: Path = pydantic.PrivateAttr(default_factory=Path.cwd)
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.data.timestamp is None and not _binds_the_window(self.data):
+            raise ValueError("data.timestamp: needed to place rows in a window")
+        if self.window is not None and Duration.parse(self.window).count == 0:
+            raise ValueError("window: must be longer than nothing")
+        if isinstance(self.reference, ArtifactSource) and not (self.model or self.reference.run_id):
+            raise ValueError("reference.run_id: needed where no model is named")
+        if self.columns.target is not None and self.task is None:
+            raise ValueError("task: say classification or regression, as columns.target is given")
+        self._refuse_methods_of_the_wrong_kind()
+        return self
+
+    def _refuse_methods_of_the_wrong_kind(self) -> None:
+        if self.checks.drift is False:
+            return
+        kinds = (
+            (self.columns.numerical, NUMERICAL_METHODS, "numerical"),
+            (self.columns.categorical, CATEGORICAL_METHODS, "categorical"),
+        )
+        for names, methods, kind in kinds:
+            for name in names:
+                method = self.checks.drift.method_for(name, kind).method
+                if method not in methods:
+                    raise ValueError(
+                        f"checks.drift.columns.{name}.method: {method!r} is no method for "
+                        f"{kind} columns; use one of {', '.join(methods)}"
+                    )
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start: the folder of the monitor file."""
+        return self._folder
+
+    def located_in(self, folder: Path) -> Self:
+        """Return the same monitor with relative paths starting at ``folder``."""
+        twin = self.model_copy()
+        twin._folder = folder  # noqa: SLF001
+        return twin
+
+    @property
+    def boundaries(self) -> Schedule:
+        """The periods of the schedule."""
+        return Schedule.parse(self.schedule, self.timezone)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which periods are cut."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def length(self) -> Duration | None:
+        """The window's length; None means one period of the schedule."""
+        return Duration.parse(self.window) if self.window else None
+
+    @property
+    def patience(self) -> Duration:
+        """How long late rows are waited for."""
+        return Duration.parse(self.delay)
+
+    @property
+    def spec_hash(self) -> str:
+        """Hash of the file's meaning: comments, order and prose do not change it."""
+        meaning = self.model_dump(mode="json", exclude={"description", "owner"})
+        canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+
+def _binds_the_window(source: FileSource | SqlSource) -> bool:
+    query = source.query if isinstance(source, SqlSource) else None
+    return query is not None and all(
+        re.search(rf"(?<!:):{bind}\b", query) for bind in ("start", "end")
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a monitor file, for editors."""
+    schema = MonitorSpec.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

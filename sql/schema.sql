@@ -1,0 +1,161 @@
+-- The whole truth about the results database. A test builds one database from this file and one
+-- from sql/migrations and asserts that they do not differ.
+CREATE SCHEMA monitoring;
+SET search_path = monitoring;
+
+-- One row per monitor and window: the newest attempt's verdict.
+CREATE TABLE evaluation (
+    monitor            text        NOT NULL,
+    window_start       timestamptz NOT NULL,
+    window_end         timestamptz NOT NULL,
+    status             text        NOT NULL
+        CHECK (status IN ('ok', 'warning', 'failed', 'insufficient_data', 'skipped', 'error')),
+    owner              text        NOT NULL DEFAULT '',
+    model_name         text,
+    model_version      text,
+    model_alias        text,
+    rows_current       bigint      NOT NULL,
+    rows_reference     bigint      NOT NULL,
+    rows_sampled       bigint      NOT NULL,
+    reference_id       text        NOT NULL,
+    spec_hash          text        NOT NULL,
+    code_version       text        NOT NULL,
+    attempt            text        NOT NULL,
+    computed_at        timestamptz NOT NULL,
+    duration_seconds   double precision NOT NULL,
+    peak_memory_bytes  bigint      NOT NULL,
+    report             text,
+    written_at         timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (monitor, window_start, window_end),
+    CHECK (window_start < window_end)
+);
+CREATE INDEX evaluation_window_end ON evaluation (window_end DESC, monitor);
+
+-- One row per measurement. Partitioned by month of window_start; the default partition catches
+-- windows that no partition covers.
+CREATE TABLE measurement (
+    monitor       text        NOT NULL,
+    window_start  timestamptz NOT NULL,
+    window_end    timestamptz NOT NULL,
+    check_name    text        NOT NULL,
+    metric        text        NOT NULL,
+    column_name   text        NOT NULL,
+    segment       text        NOT NULL,
+    value         double precision,
+    threshold     double precision,
+    status        text        NOT NULL
+        CHECK (status IN ('ok', 'warning', 'failed', 'insufficient_data', 'skipped', 'error')),
+    detail        jsonb       NOT NULL DEFAULT '{}',
+    PRIMARY KEY (monitor, window_start, window_end, check_name, metric, column_name, segment)
+) PARTITION BY RANGE (window_start);
+CREATE TABLE measurement_default PARTITION OF measurement DEFAULT;
+
+-- Every execution, append-only: written, refused as stale, or failed with its one-line error.
+CREATE TABLE evaluation_attempt (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    monitor       text        NOT NULL,
+    window_start  timestamptz NOT NULL,
+    window_end    timestamptz NOT NULL,
+    attempt       text        NOT NULL,
+    computed_at   timestamptz NOT NULL,
+    outcome       text        NOT NULL CHECK (outcome IN ('written', 'stale_attempt', 'error')),
+    status        text,
+    error         text,
+    recorded_at   timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (monitor, window_start, window_end, attempt, outcome)
+);
+
+-- What MLflow knew when it was last asked.
+CREATE TABLE mlflow_experiment (
+    experiment_id    text PRIMARY KEY,
+    name             text        NOT NULL,
+    lifecycle_stage  text        NOT NULL,
+    artifact_location text,
+    created_at       timestamptz,
+    updated_at       timestamptz,
+    tags             jsonb       NOT NULL DEFAULT '{}'
+);
+
+CREATE TABLE mlflow_run (
+    run_id           text PRIMARY KEY,
+    experiment_id    text        NOT NULL,
+    name             text,
+    status           text        NOT NULL,
+    lifecycle_stage  text        NOT NULL,
+    user_id          text,
+    started_at       timestamptz,
+    ended_at         timestamptz,
+    artifact_uri     text
+);
+CREATE INDEX mlflow_run_experiment ON mlflow_run (experiment_id, started_at DESC);
+
+CREATE TABLE mlflow_run_metric (
+    run_id     text             NOT NULL,
+    name       text             NOT NULL,
+    value      double precision,            -- NULL where MLflow holds NaN or an infinity
+    step       bigint           NOT NULL,
+    logged_at  timestamptz,
+    PRIMARY KEY (run_id, name)
+);
+CREATE TABLE mlflow_run_param (
+    run_id  text NOT NULL,
+    name    text NOT NULL,
+    value   text NOT NULL,
+    PRIMARY KEY (run_id, name)
+);
+CREATE TABLE mlflow_run_tag (
+    run_id  text NOT NULL,
+    name    text NOT NULL,
+    value   text NOT NULL,
+    PRIMARY KEY (run_id, name)
+);
+CREATE TABLE mlflow_run_dataset (
+    run_id       text NOT NULL,
+    name         text NOT NULL,
+    digest       text NOT NULL,
+    context      text NOT NULL DEFAULT '',
+    source_type  text,
+    source       text,
+    PRIMARY KEY (run_id, name, digest, context)
+);
+
+CREATE TABLE mlflow_registered_model (
+    name         text PRIMARY KEY,
+    description  text,
+    created_at   timestamptz,
+    updated_at   timestamptz,
+    tags         jsonb NOT NULL DEFAULT '{}'
+);
+CREATE TABLE mlflow_model_version (
+    model_name   text NOT NULL,
+    version      text NOT NULL,
+    run_id       text,
+    status       text,
+    stage        text,
+    source       text,
+    description  text,
+    created_at   timestamptz,
+    updated_at   timestamptz,
+    tags         jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (model_name, version)
+);
+-- Which version an alias meant, and when; valid_to is NULL while it still does.
+CREATE TABLE mlflow_alias_history (
+    model_name  text        NOT NULL,
+    alias       text        NOT NULL,
+    version     text        NOT NULL,
+    valid_from  timestamptz NOT NULL,
+    valid_to    timestamptz,
+    PRIMARY KEY (model_name, alias, valid_from),
+    CHECK (valid_to IS NULL OR valid_to >= valid_from)
+);
+CREATE UNIQUE INDEX mlflow_alias_current
+    ON mlflow_alias_history (model_name, alias) WHERE valid_to IS NULL;
+
+-- How far the extraction has read, by tracking server.
+CREATE TABLE mlflow_extraction (
+    tracking_server  text PRIMARY KEY,
+    watermark        timestamptz NOT NULL,
+    full_scan_at     timestamptz,
+    extracted_at     timestamptz NOT NULL DEFAULT now()
+);
