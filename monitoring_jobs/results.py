@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,8 @@ from typing import Any
 from monitoring_jobs.windows import Window, utc_text
 
 SCHEMA_VERSION = 1
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Scalar = str | int | float | bool | None
 Detail = Mapping[str, Scalar]
@@ -197,7 +200,7 @@ class Evaluation:
     def to_json(self) -> str:
         """Return strict JSON: no NaN, no infinity, no lone surrogate."""
         text = json.dumps(self.as_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        return text.encode("utf-8", "replace").decode("utf-8")
+        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Evaluation:

@@ -45,9 +45,14 @@ CREATE TABLE measurement (
     threshold     double precision,
     status        text        NOT NULL
         CHECK (status IN ('ok', 'warning', 'failed', 'insufficient_data', 'skipped', 'error')),
-    detail        jsonb       NOT NULL DEFAULT '{}',
-    PRIMARY KEY (monitor, window_start, window_end, check_name, metric, column_name, segment)
+    detail        jsonb       NOT NULL DEFAULT '{}'
 ) PARTITION BY RANGE (window_start);
+-- The natural key. Names of columns and segments come from data and may be longer than an index
+-- entry can be, so they enter it by their hashes.
+CREATE UNIQUE INDEX measurement_key ON measurement (
+    monitor, window_start, window_end, check_name, metric,
+    hashtextextended(column_name, 0), hashtextextended(segment, 0)
+);
 CREATE TABLE measurement_default PARTITION OF measurement DEFAULT;
 
 -- Every execution, append-only: written, refused as stale, or failed with its one-line error.
@@ -159,3 +164,97 @@ CREATE TABLE mlflow_extraction (
     full_scan_at     timestamptz,
     extracted_at     timestamptz NOT NULL DEFAULT now()
 );
+
+-- What maintenance does to tables. The functions run with the rights of the tables' owner, so that
+-- maintenance needs no more than the writer's login.
+
+-- Make the partition of one month (UTC). Rows of that month that the default partition has caught
+-- move into it in the same transaction. Returns false where the partition exists.
+CREATE FUNCTION create_measurement_partition(month date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, monitoring, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    lower_bound CONSTANT timestamptz := date_trunc('month', month::timestamptz);
+    upper_bound CONSTANT timestamptz := lower_bound + interval '1 month';
+    partition CONSTANT text := 'measurement_' || to_char(lower_bound, 'YYYY_MM');
+BEGIN
+    -- Two maintenances at once: the second waits here, then sees the partition of the first.
+    PERFORM pg_advisory_xact_lock(hashtextextended('monitoring-jobs partitions', 0));
+    IF to_regclass(format('monitoring.%I', partition)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    -- Whoever comes now waits at the parent, and plans with the new partition. Waiting at the
+    -- default partition alone would be too late: a rerun would not find the rows it replaces.
+    LOCK TABLE ONLY measurement, ONLY measurement_default IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format(
+        'CREATE TABLE monitoring.%I (LIKE measurement INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+        partition
+    );
+    EXECUTE format(
+        'WITH moved AS (
+            DELETE FROM measurement_default
+            WHERE window_start >= $1 AND window_start < $2
+            RETURNING *
+        )
+        INSERT INTO monitoring.%I SELECT * FROM moved',
+        partition
+    ) USING lower_bound, upper_bound;
+    EXECUTE format(
+        'ALTER TABLE measurement ATTACH PARTITION monitoring.%I FOR VALUES FROM (%L) TO (%L)',
+        partition, lower_bound, upper_bound
+    );
+    RETURN true;
+END
+$$;
+
+-- Forget the windows that start before a month (UTC): partitions are detached and dropped whole.
+-- Returns the number of partitions dropped and of evaluations deleted.
+CREATE FUNCTION forget_windows_before(
+    month date, OUT partitions integer, OUT evaluations bigint
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, monitoring, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    bound CONSTANT timestamptz := date_trunc('month', month::timestamptz);
+    partition text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('monitoring-jobs partitions', 0));
+    LOCK TABLE ONLY measurement IN ACCESS EXCLUSIVE MODE;
+    partitions := 0;
+    FOR partition IN
+        SELECT child.relname
+        FROM pg_inherits AS inherits
+        INNER JOIN pg_class AS child ON child.oid = inherits.inhrelid
+        WHERE
+            inherits.inhparent = 'monitoring.measurement'::regclass
+            AND child.relname ~ '^measurement_\d{4,}_\d{2}$'
+            AND to_date(substr(child.relname, 13), 'YYYY_MM') < bound
+        ORDER BY child.relname
+    LOOP
+        EXECUTE format('ALTER TABLE measurement DETACH PARTITION monitoring.%I', partition);
+        EXECUTE format('DROP TABLE monitoring.%I', partition);
+        partitions := partitions + 1;
+    END LOOP;
+    DELETE FROM measurement_default WHERE window_start < bound;
+    DELETE FROM evaluation_attempt WHERE window_start < bound;
+    DELETE FROM evaluation WHERE window_start < bound;
+    GET DIAGNOSTICS evaluations = ROW_COUNT;
+END
+$$;
+
+-- The months (UTC) whose windows the default partition has caught.
+CREATE FUNCTION months_without_partition() RETURNS SETOF date
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, monitoring, pg_temp
+SET timezone = 'UTC'
+AS $$
+    SELECT DISTINCT date_trunc('month', window_start)::date FROM measurement_default ORDER BY 1
+$$;
+
+REVOKE ALL ON FUNCTION create_measurement_partition(date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION forget_windows_before(date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION months_without_partition() FROM PUBLIC;

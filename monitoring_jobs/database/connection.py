@@ -1,0 +1,144 @@
+"""Connections and transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
+from psycopg2.extensions import parse_dsn
+
+from monitoring_jobs.database.files import queries
+from monitoring_jobs.database.refusals import translated
+from monitoring_jobs.errors import InvalidSettings, SchemaMismatch
+
+SCHEMA_REVISION = "0001"
+"""The revision of sql/migrations that this code is written for."""
+
+# libpq's own defaults wait for two hours for a peer that is gone.
+_PARAMETERS: dict[str, Any] = {
+    "application_name": "monitoring-jobs",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+
+
+@contextmanager
+def transaction(
+    url: str,
+    *,
+    statement_timeout_seconds: int = 300,
+    lock_timeout_seconds: int = 60,
+    idle_timeout_seconds: int = 300,
+) -> Iterator[Connection]:
+    """Open a connection and one transaction on it: committed at the end, undone on any error.
+
+    Names without a schema mean the schema ``monitoring``.
+
+    Args:
+        url: SQLAlchemy or libpq URL of the database.
+        statement_timeout_seconds: Longest time for one statement; 0 means for ever.
+        lock_timeout_seconds: Longest wait for one lock; 0 means for ever.
+        idle_timeout_seconds: Postgres ends a transaction whose client says nothing for so long.
+
+    Raises:
+        DatabaseUnavailable: Postgres does not answer, gave up, or went away; try again.
+        DatabaseRefused: Postgres refused, and will again.
+        InvalidSettings: The URL is none of Postgres.
+    """
+    with translated(place_of(url)):
+        connection = connect(url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    queries("database")["prepare_transaction"],
+                    {
+                        "statement_timeout": statement_timeout_seconds * 1000,
+                        "lock_timeout": lock_timeout_seconds * 1000,
+                        "idle_timeout": idle_timeout_seconds * 1000,
+                    },
+                )
+            yield connection
+            connection.commit()
+        except BaseException:
+            with suppress(psycopg2.Error):  # the first error is the one that matters
+                connection.rollback()
+            raise
+        finally:
+            connection.close()
+
+
+def connect(url: str) -> Connection:
+    """Open a connection; the caller closes it and translates what it raises.
+
+    Raises:
+        InvalidSettings: The URL is none of Postgres.
+    """
+    connection: Connection = psycopg2.connect(**{**_PARAMETERS, **_parameters(url)})
+    return connection
+
+
+def place_of(url: str) -> str:
+    """Name the database of a URL for a person: no user, no password."""
+    parameters = _parameters(url)
+    host = parameters.get("host", "localhost")
+    address = "a local socket" if host.startswith("/") else host
+    port = f":{parameters['port']}" if "port" in parameters else ""
+    return f"Postgres database {parameters.get('dbname', '?')!r} at {address}{port}"
+
+
+def require_current_schema(connection: Connection) -> None:
+    """Refuse a database whose schema is not the one that this code is written for.
+
+    Raises:
+        SchemaMismatch: It is older, newer, or not there; both revisions are named.
+    """
+    found = refuse_newer_schema(connection)
+    if found != SCHEMA_REVISION:
+        raise SchemaMismatch(
+            f"the database schema is at revision {found or 'none'}, "
+            f"this code needs {SCHEMA_REVISION}",
+            "run monitoring-jobs migrate",
+        )
+
+
+def refuse_newer_schema(connection: Connection) -> str | None:
+    """Return the revision of the schema, None where there is no schema.
+
+    Raises:
+        SchemaMismatch: It is newer than what this code knows.
+    """
+    found = _revision(connection)
+    if found is not None and found > SCHEMA_REVISION:
+        raise SchemaMismatch(
+            f"the database schema is at revision {found}, this code needs {SCHEMA_REVISION}",
+            "upgrade monitoring-jobs on this machine",
+        )
+    return found
+
+
+def _revision(connection: Connection) -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute(queries("database")["has_revision"])
+        row = cursor.fetchone()
+        if row is None or not row[0]:
+            return None
+        cursor.execute(queries("database")["revision"])
+        row = cursor.fetchone()
+    return str(row[0]) if row else None
+
+
+def _parameters(url: str) -> dict[str, str]:
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme.partition("+")[0] in ("postgresql", "postgres"):
+        # libpq quotes the URL in its complaint: that one must not be chained.
+        with suppress(psycopg2.ProgrammingError):
+            return dict(parse_dsn(f"postgresql://{rest}"))
+    raise InvalidSettings(
+        "the results database's URL is not one of Postgres",
+        "write postgresql://user:password@host:port/database in MONITORING_DATABASE_URL",
+    )

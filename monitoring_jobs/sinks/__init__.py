@@ -1,0 +1,1 @@
+"""Where evaluations go: each sink has one `write(evaluation)`."""

@@ -1,0 +1,39 @@
+-- How an evaluation is written: all of it in one transaction.
+
+-- name: lock
+-- Two attempts at one window write one after the other.
+SELECT pg_advisory_xact_lock(
+    hashtextextended(concat_ws(E'\n', 'evaluation', %(monitor)s, %(window)s), 0)
+);
+
+-- name: current_computed_at
+SELECT computed_at
+FROM evaluation
+WHERE
+    monitor = %(monitor)s
+    AND window_start = %(window_start)s
+    AND window_end = %(window_end)s;
+
+-- name: delete_measurements
+DELETE FROM measurement
+WHERE
+    monitor = %(monitor)s
+    AND window_start = %(window_start)s
+    AND window_end = %(window_end)s;
+
+-- name: delete_evaluation
+DELETE FROM evaluation
+WHERE
+    monitor = %(monitor)s
+    AND window_start = %(window_start)s
+    AND window_end = %(window_end)s;
+
+-- name: add_attempt
+-- Publishing one attempt twice is one attempt.
+INSERT INTO evaluation_attempt (
+    monitor, window_start, window_end, attempt, computed_at, outcome, status, error
+) VALUES (
+    %(monitor)s, %(window_start)s, %(window_end)s, %(attempt)s, %(computed_at)s,
+    %(outcome)s, %(status)s, %(error)s
+)
+ON CONFLICT DO NOTHING;
