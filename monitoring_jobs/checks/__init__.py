@@ -1,0 +1,1 @@
+"""Checks: pure functions from statistics and labels to measurements."""

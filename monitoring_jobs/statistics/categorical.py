@@ -1,0 +1,160 @@
+"""A categorical column, reduced to its labels and how often each occurs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CategoricalColumn:
+    """Everything that the checks ask of a categorical column, counted once.
+
+    Attributes:
+        rows: All rows, the missing ones included.
+        missing: Rows that are null.
+        labels: The different labels, ascending by code point (large_string). They stay in arrow,
+            because numpy pads every string to the longest one.
+        counts: How often each label occurs, at least once; int64, as long as ``labels``.
+    """
+
+    rows: int
+    missing: int
+    labels: pa.LargeStringArray
+    counts: Integers
+
+    @classmethod
+    def from_arrow(cls, values: pa.Array | pa.ChunkedArray) -> Self:
+        """Count an arrow column of strings, dictionary-encoded or plain; nulls are missing."""
+        labels, counts = _count(values)
+        return cls(
+            rows=len(values), missing=len(values) - int(counts.sum()), labels=labels, counts=counts
+        )
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return plain arrays (no pickles) from which ``from_arrays`` builds the same column."""
+        labels = self.labels if self.labels.offset == 0 else pa.concat_arrays([self.labels])
+        _, offsets, text = labels.buffers()
+        return {
+            "rows": np.array([self.rows, self.missing], dtype=np.int64),
+            "counts": self.counts,
+            "offsets": np.frombuffer(offsets, dtype=np.int64)[: len(labels) + 1],
+            "text": np.frombuffer(text or b"", dtype=np.uint8),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Build from what ``to_arrays`` gave; the arrays are used as they are, never copied."""
+        rows, missing = (int(count) for count in arrays["rows"])
+        offsets, text = (pa.py_buffer(np.asarray(arrays[name])) for name in ("offsets", "text"))
+        labels = pa.LargeStringArray.from_buffers(arrays["counts"].size, offsets, text)
+        return cls(rows=rows, missing=missing, labels=labels, counts=arrays["counts"])
+
+    @property
+    def n(self) -> int:
+        """How many rows hold a label."""
+        return self.rows - self.missing
+
+    @property
+    def distinct(self) -> int:
+        """How many different labels there are."""
+        return len(self.labels)
+
+    def count_unseen(self, reference: CategoricalColumn) -> tuple[int, int]:
+        """Return how many of the labels, and how many of the rows, the reference does not know."""
+        unseen = positions_in(reference.labels, self.labels) < 0
+        return int(np.count_nonzero(unseen)), int(self.counts[unseen].sum())
+
+
+def positions_in(known: pa.Array, labels: pa.Array) -> Integers:
+    """Return where each of ``labels`` stands among ``known``; -1 where it does not."""
+    found = pc.index_in(labels, value_set=known)
+    positions: Integers = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return positions
+
+
+def align(reference: CategoricalColumn, current: CategoricalColumn) -> tuple[Integers, Integers]:
+    """Count both columns over the labels of either: the reference's, then those it lacks."""
+    positions = positions_in(reference.labels, current.labels)
+    unseen = positions < 0
+    positions[unseen] = np.arange(np.count_nonzero(unseen)) + reference.distinct
+    counts = np.zeros(reference.distinct + int(np.count_nonzero(unseen)), dtype=np.int64)
+    counts[positions] = current.counts
+    padding = np.zeros(counts.size - reference.distinct, dtype=np.int64)
+    return np.concatenate((reference.counts, padding)), counts
+
+
+def smallest(labels: pa.Array) -> str:
+    """Return the label that sorts first, as a number if every label is one, else as text."""
+    numbers = as_numbers(labels)
+    if numbers is None:
+        return str(pc.min(labels).as_py())
+    return str(pc.min(labels.filter(pa.array(numbers == numbers.min()))).as_py())
+
+
+def as_numbers(labels: pa.Array) -> NDArray[np.float64] | None:
+    """Return what the labels mean as numbers; None unless every one is a finite number.
+
+    A column of integers reaches us as text, where 10 sorts before 9; whoever asks for the smaller
+    or the greater label means the number.
+    """
+    try:
+        numbers: NDArray[np.float64] = labels.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    return numbers if numbers.size and np.isfinite(numbers).all() else None
+
+
+def count_duplicates(values: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
+    """Count repeated ids.
+
+    Args:
+        values: A column of any type that can be compared, dictionary-encoded or plain.
+
+    Returns:
+        The rows that hold an id, and those among them whose id stood in an earlier row.
+    """
+    if pa.types.is_dictionary(values.type):
+        _, counts = _count(values)
+        present = int(counts.sum())
+        return present, present - counts.size
+    present = len(values) - values.null_count
+    return present, present - pc.count_distinct(values, mode="only_valid").as_py()
+
+
+def _count(values: pa.Array | pa.ChunkedArray) -> tuple[pa.LargeStringArray, Integers]:
+    """Return the labels that occur, ascending and each once, and their counts."""
+    whole = pa.chunked_array([values]) if isinstance(values, pa.Array) else values
+    if not pa.types.is_dictionary(whole.type):
+        whole = whole.dictionary_encode()
+    whole = whole.unify_dictionaries()
+    if not whole.num_chunks:
+        return pa.array([], pa.large_string()), np.zeros(0, dtype=np.int64)
+    labels = whole.chunk(0).dictionary.cast(pa.large_string())
+    counts = np.zeros(len(labels), dtype=np.int64)
+    for chunk in whole.chunks:
+        indices = chunk.indices
+        codes = (indices.drop_null() if indices.null_count else indices).to_numpy()
+        counts += np.bincount(codes, minlength=counts.size)
+    return _tidy(labels, counts)
+
+
+def _tidy(labels: pa.LargeStringArray, counts: Integers) -> tuple[pa.LargeStringArray, Integers]:
+    """Drop null and unused labels, add up those that a dictionary lists twice, and sort."""
+    used = pa.array((counts > 0) & ~labels.is_null().to_numpy(zero_copy_only=False))
+    table = pa.table({"label": labels.filter(used), "count": pa.array(counts).filter(used)})
+    if pc.count_distinct(table["label"]).as_py() < table.num_rows:
+        table = table.group_by("label").aggregate([("count", "sum")])
+        table = table.rename_columns({"label": "label", "count_sum": "count"})
+    table = table.sort_by("label").combine_chunks()
+    if not table.num_rows:
+        return pa.array([], pa.large_string()), np.zeros(0, dtype=np.int64)
+    return table["label"].chunk(0), table["count"].to_numpy().astype(np.int64)

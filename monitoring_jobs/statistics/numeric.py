@@ -1,0 +1,154 @@
+"""A numerical column, reduced to its finite values in ascending order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumericColumn:
+    """Everything that the checks ask of a numerical column, sorted once.
+
+    Attributes:
+        rows: All rows, the missing ones included.
+        missing: Rows that are null or NaN.
+        infinite: Rows that hold plus or minus infinity.
+        sorted: The finite values, ascending, float64; may be a read-only memory map.
+    """
+
+    rows: int
+    missing: int
+    infinite: int
+    sorted: Floats
+
+    @classmethod
+    def from_arrow(cls, values: pa.Array | pa.ChunkedArray) -> Self:
+        """Count and sort an arrow column of numbers; nulls and NaN are missing."""
+        rows, missing = len(values), values.null_count
+        if not pa.types.is_float64(values.type):
+            values = values.cast(pa.float64(), safe=False)
+        present = (values.drop_null() if missing else values).to_numpy()
+        finite = np.isfinite(present)
+        infinite = 0
+        if not finite.all():
+            not_a_number = int(np.count_nonzero(np.isnan(present)))
+            missing += not_a_number
+            infinite = int(present.size - np.count_nonzero(finite)) - not_a_number
+            present = present[finite]
+        return cls(rows=rows, missing=missing, infinite=infinite, sorted=np.sort(present))
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return plain arrays (no pickles) from which ``from_arrays`` builds the same column."""
+        counts = np.array([self.rows, self.missing, self.infinite], dtype=np.int64)
+        return {"counts": counts, "sorted": self.sorted}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Build from what ``to_arrays`` gave; the arrays are used as they are, never copied."""
+        rows, missing, infinite = (int(count) for count in arrays["counts"])
+        return cls(rows=rows, missing=missing, infinite=infinite, sorted=arrays["sorted"])
+
+    @property
+    def n(self) -> int:
+        """How many finite values there are."""
+        return int(self.sorted.size)
+
+    @property
+    def distinct(self) -> int:
+        """How many different finite values there are."""
+        if not self.n:
+            return 0
+        return int(np.count_nonzero(self.sorted[1:] != self.sorted[:-1])) + 1
+
+    @property
+    def minimum(self) -> float:
+        """The smallest finite value; NaN where there is none."""
+        return float(self.sorted[0]) if self.n else np.nan
+
+    @property
+    def maximum(self) -> float:
+        """The largest finite value; NaN where there is none."""
+        return float(self.sorted[-1]) if self.n else np.nan
+
+    @property
+    def mean(self) -> float:
+        """The arithmetic mean; NaN where there is no value, infinite where the sum overflows."""
+        with np.errstate(over="ignore"):
+            return float(self.sorted.mean()) if self.n else np.nan
+
+    @property
+    def std(self) -> float:
+        """The standard deviation of a sample (divisor n - 1); NaN below two values."""
+        return self._std(1)
+
+    @property
+    def population_std(self) -> float:
+        """The standard deviation of a whole population (divisor n); NaN where there is no value."""
+        return self._std(0)
+
+    def _std(self, freedom: int) -> float:
+        if self.n <= freedom:
+            return np.nan
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(self.sorted.std(ddof=freedom))
+
+    def quantile(self, q: float) -> float:
+        """Return the value below which a share ``q`` of the values lies; NaN where there is none.
+
+        Linear between neighbours, which is method 7 of Hyndman and Fan (1996) and what
+        ``numpy.quantile`` does; read off the sorted values in constant time.
+        """
+        if not self.n:
+            return np.nan
+        place = q * (self.n - 1)
+        left = int(place)
+        right = min(left + 1, self.n - 1)
+        below, above, part = float(self.sorted[left]), float(self.sorted[right]), place - left
+        # The longer leg is never taken, so that equal neighbours give exactly themselves.
+        step = above - below
+        return below + step * part if part < 0.5 else above - step * (1 - part)
+
+    def count_below(self, bound: float) -> int:
+        """Return how many finite values are smaller than ``bound``."""
+        return int(np.searchsorted(self.sorted, bound, side="left"))
+
+    def count_above(self, bound: float) -> int:
+        """Return how many finite values are larger than ``bound``."""
+        return self.n - int(np.searchsorted(self.sorted, bound, side="right"))
+
+    def counts(self) -> tuple[Floats, Integers]:
+        """Return the different finite values, ascending, and how often each occurs."""
+        if not self.n:
+            return self.sorted, np.zeros(0, dtype=np.int64)
+        first = np.concatenate(([0], np.flatnonzero(self.sorted[1:] != self.sorted[:-1]) + 1))
+        return self.sorted[first], np.diff(first, append=self.n)
+
+
+def merge(reference: NumericColumn, current: NumericColumn) -> tuple[Floats, Integers]:
+    """Merge two sorted columns and follow the gap between their distribution functions.
+
+    Args:
+        reference: ``n`` finite values.
+        current: ``m`` finite values.
+
+    Returns:
+        The ``n + m`` values, ascending, and behind each of them the gap: the reference's empirical
+        distribution function minus the current one's, times ``n * m`` and hence a whole number, so
+        that no rounding adds up over millions of rows. Within a run of equal values only the last
+        gap is one between the two functions.
+    """
+    both = np.concatenate((reference.sorted, current.sorted))
+    # A stable argsort recognises the two ascending runs and merges them in linear time.
+    order = np.argsort(both, kind="stable")
+    gaps = np.where(order < reference.n, np.int64(current.n), np.int64(-reference.n))
+    np.cumsum(gaps, out=gaps)
+    return both[order], gaps
