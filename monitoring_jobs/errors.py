@@ -59,6 +59,10 @@ class UnreadableDataset(TerminalError):
     """A file, table or query that cannot be read as a dataset."""
 
 
+class DatasetMissing(UnreadableDataset):
+    """A file, table or column set that is not there at all."""
+
+
 class ReferenceMissing(TerminalError):
     """The reference of a monitor does not exist or has no rows."""
 

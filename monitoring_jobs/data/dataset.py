@@ -1,0 +1,84 @@
+"""What every source becomes: a dataset that is read one column at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+import pyarrow as pa
+
+from monitoring_jobs.errors import UnreadableDataset
+
+
+class ColumnKind(StrEnum):
+    """What can be computed of a column.
+
+    ``EMPTY`` is a column that never held a value and bears no type; it agrees with every kind.
+    """
+
+    NUMERICAL = "numerical"
+    CATEGORICAL = "categorical"
+    DATETIME = "datetime"
+    EMPTY = "empty"
+    OTHER = "other"
+
+
+class Dataset(Protocol):
+    """Rows of a window or a reference. Safe to read from several threads; close it when done."""
+
+    @property
+    def columns(self) -> Mapping[str, ColumnKind]:
+        """Every column in the order of the file, partition columns last."""
+
+    @property
+    def partition_columns(self) -> frozenset[str]:
+        """The columns that are told by folder names only."""
+
+    @property
+    def rows(self) -> int:
+        """Rows inside the window."""
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Rows outside the window, as far as they were met: before, after, no_timestamp."""
+
+    @property
+    def identity(self) -> str:
+        """Hash of the content, 32 hexadecimal digits; computed when first asked for."""
+
+    def read(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
+        """Return one column as float64 or as dictionary<int32, string>, nulls kept.
+
+        Raises:
+            UnreadableDataset: No such column, or it cannot be read as that kind.
+            SourceUnavailable: The storage does not answer.
+        """
+
+    def sample(self, names: Sequence[str], rows: int, seed: int) -> pa.Table:
+        """Return at most ``rows`` rows in their order: the same ones for the same seed."""
+
+    def close(self) -> None:
+        """Remove what was spooled."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def require_distinct(names: Sequence[str], shown: str) -> None:
+    """Refuse column names that occur twice.
+
+    Raises:
+        UnreadableDataset: Which of them would be meant?
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        listed = ", ".join(repr(name[:80]) for name in twice[:5])
+        raise UnreadableDataset(f"{shown}: column names occur twice: {listed}", "rename them")

@@ -1,0 +1,361 @@
+"""Parquet files as a dataset: row groups pruned by the window, one column in memory at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from monitoring_jobs.data.dataset import ColumnKind, require_distinct
+from monitoring_jobs.data.files import DataFile
+from monitoring_jobs.data.identity import RowHash
+from monitoring_jobs.data.normalisation import (
+    common_kind,
+    concatenate,
+    kind_of,
+    normalise,
+    sampled,
+)
+from monitoring_jobs.data.partitions import constant
+from monitoring_jobs.data.timestamps import Clock, Split, select, split, statistic
+from monitoring_jobs.errors import DatasetMissing, MonitoringError, UnreadableDataset
+from monitoring_jobs.windows import Window
+
+LEFT_OUT = ("before", "after", "no_timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A row group of a file and those of its rows that lie in the window."""
+
+    number: int
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One file: its footer is read once, its data by whoever asks for a column."""
+
+    file: DataFile
+    footer: pq.FileMetaData
+    schema: pa.Schema
+
+    def read(self, group: int, name: str) -> pa.ChunkedArray:
+        """Return one column of one row group as it is stored; text comes dictionary-encoded."""
+        with unreadable(self.file.shown), self.file.open() as handle:
+            file = self._reader(handle, name)
+            return file.read_row_group(group, columns=[name], use_threads=False).column(name)
+
+    def read_groups(self, groups: Sequence[int], name: str) -> Iterator[pa.ChunkedArray]:
+        """Yield one column, row group by row group, from one opened file."""
+        with unreadable(self.file.shown), self.file.open() as handle:
+            file = self._reader(handle, name)
+            for group in groups:
+                table = file.read_row_group(group, columns=[name], use_threads=False)
+                yield table.column(name)
+
+    def _reader(self, handle: Any, name: str) -> pq.ParquetFile:
+        text = kind_of(self.schema.field(name).type) is ColumnKind.CATEGORICAL
+        return pq.ParquetFile(
+            handle,
+            metadata=self.footer,
+            read_dictionary=[name] if text else None,
+            pre_buffer=self.file.filesystem is not None,
+        )
+
+
+class ParquetDataset:
+    """Rows of parquet files, those of a window where one is given.
+
+    Args:
+        files: The files, in an order that does not change.
+        shown: The source as a person knows it, for messages.
+        clock: How the files write time; needed with a window.
+        window: The rows that are meant; None means all.
+        partition_types: Columns that are told by folder names.
+        left_out: Rows that were left out before the files were written.
+        identity: Returns the content's hash where a cheaper one than over the rows is to be had.
+        on_close: Called by ``close``; removes the files where they are temporary.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[DataFile],
+        shown: str,
+        *,
+        clock: Clock | None = None,
+        window: Window | None = None,
+        partition_types: Mapping[str, pa.DataType] | None = None,
+        left_out: Mapping[str, int] | None = None,
+        identity: Callable[[], str] | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        self._shown, self._clock, self._window = shown, clock, window
+        self._left_out_before, self._hash = left_out or {}, identity
+        self._on_close = on_close
+        self._lock = threading.RLock()
+        self._pieces = [_open(file) for file in files]
+        stored = {name for piece in self._pieces for name in piece.schema.names}
+        self._partitions = {
+            name: data_type
+            for name, data_type in (partition_types or {}).items()
+            if files and name not in stored
+        }
+        self._columns = self._kinds()
+        if window is not None and self._pieces:
+            self._require_timestamp()
+
+    def _kinds(self) -> dict[str, ColumnKind]:
+        kinds: dict[str, list[ColumnKind]] = {}
+        for piece in self._pieces:
+            for field in piece.schema:
+                kinds.setdefault(field.name, []).append(kind_of(field.type))
+        columns = {name: common_kind(parts) for name, parts in kinds.items()}
+        return columns | {name: kind_of(t) for name, t in self._partitions.items()}
+
+    def _require_timestamp(self) -> None:
+        name = self._clock.column if self._clock else None
+        if name not in self._columns:
+            known = ", ".join(list(self._columns)[:20])
+            raise UnreadableDataset(
+                f"{self._shown}: there is no timestamp column {name!r}",
+                f"set data.timestamp to one of: {known}",
+            )
+
+    # --- what is known without reading data -----------------------------------------------------
+    @property
+    def columns(self) -> Mapping[str, ColumnKind]:
+        """Every column in the order of the file, partition columns last."""
+        return self._columns
+
+    @property
+    def partition_columns(self) -> frozenset[str]:
+        """The columns that are told by folder names only."""
+        return frozenset(self._partitions)
+
+    @property
+    def rows(self) -> int:
+        """Rows inside the window."""
+        return sum(group.split.rows for groups in self._selected for group in groups)
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Rows outside the window in files that may touch it."""
+        counts = {name: self._left_out_before.get(name, 0) for name in LEFT_OUT}
+        for groups in self._selected:
+            for group in groups:
+                for name in LEFT_OUT:
+                    counts[name] += getattr(group.split, name)
+        return counts
+
+    @property
+    def identity(self) -> str:
+        """Hash of the content, 32 hexadecimal digits; computed when first asked for."""
+        with self._lock:
+            return self._identity
+
+    @cached_property
+    def _identity(self) -> str:
+        if self._hash is not None:
+            return self._hash()
+        rows = RowHash()
+        for number, groups in enumerate(self._selected):
+            for group in groups:
+                if group.split.rows:
+                    rows.add(group.split.rows, self._columns_of(number, group))
+        return rows.hexdigest()
+
+    def _columns_of(self, number: int, group: _Group) -> Iterator[tuple[str, pa.Array]]:
+        for name in self._columns:
+            values = next(self._stored(number, [group], name))
+            yield name, values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
+
+    # --- the window -----------------------------------------------------------------------------
+    @property
+    def _selected(self) -> list[list[_Group]]:
+        with self._lock:
+            return self._selection
+
+    @cached_property
+    def _selection(self) -> list[list[_Group]]:
+        return [self._select(number) for number in range(len(self._pieces))]
+
+    def _select(self, number: int) -> list[_Group]:
+        piece = self._pieces[number]
+        return [
+            _Group(group, self._split(number, group))
+            for group in range(piece.footer.num_row_groups)
+        ]
+
+    def _split(self, number: int, group: int) -> Split:
+        piece = self._pieces[number]
+        total = piece.footer.row_group(group).num_rows
+        if self._window is None or self._clock is None:
+            return Split(slice(0, total), total)
+        try:
+            decided = _by_statistics(piece, group, self._clock, self._window)
+            if decided is not None:
+                return decided
+            whole = _Group(group, Split(slice(0, total), total))
+            values = next(self._stored(number, [whole], self._clock.column))
+            return split(values, self._clock, self._window)
+        except UnreadableDataset as exc:
+            if exc.what.startswith(self._shown):
+                raise
+            raise UnreadableDataset(f"{self._shown}: {exc.what}", exc.cure) from exc
+
+    # --- data -----------------------------------------------------------------------------------
+    def read(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
+        """Return one column as float64 or as dictionary<int32, string>, nulls kept.
+
+        Raises:
+            UnreadableDataset: No such column, or it cannot be read as that kind.
+            SourceUnavailable: The storage does not answer.
+        """
+        self._require_column(name)
+        try:
+            arrays = [normalise(values, kind) for values in self._values(name)]
+        except ValueError as exc:
+            raise UnreadableDataset(
+                f"{self._shown}: column {name!r} cannot be read as {kind}: {exc}",
+                "list it under the other kind, or mend the data",
+            ) from exc
+        return concatenate(arrays, kind)
+
+    def sample(self, names: Sequence[str], rows: int, seed: int) -> pa.Table:
+        """Return at most ``rows`` rows in their order: the same ones for the same seed.
+
+        Numbers come as float64, categories as dictionary<int32, string>, times as timestamps.
+        """
+        total = self.rows
+        if rows < total:
+            generator = np.random.default_rng(seed)
+            drawn = np.sort(generator.choice(total, size=rows, replace=False, shuffle=False))
+        else:
+            drawn = np.arange(total)
+        return pa.table({name: self._draw(name, drawn) for name in names})
+
+    def _draw(self, name: str, drawn: np.ndarray) -> pa.ChunkedArray:
+        self._require_column(name)
+        parts, first = [], 0
+        for values in self._values(name):
+            left, right = np.searchsorted(drawn, [first, first + len(values)])
+            if left < right:
+                parts.append(sampled(values.take(pa.array(drawn[left:right] - first))))
+            first += len(values)
+        kind = self._columns[name]
+        if kind in (ColumnKind.NUMERICAL, ColumnKind.CATEGORICAL):
+            aligned = [normalise(p, kind) if pa.types.is_null(p.type) else p for p in parts]
+            return concatenate(aligned, kind)
+        types = {part.type for part in parts if not pa.types.is_null(part.type)}
+        if len(types) != 1:
+            return pa.chunked_array([pa.nulls(len(drawn))])
+        return pa.chunked_array([part.cast(*types) for part in parts])
+
+    def _require_column(self, name: str) -> None:
+        if name not in self._columns:
+            raise UnreadableDataset(
+                f"{self._shown}: there is no column {name!r}", "check the monitor's columns"
+            )
+
+    def _values(self, name: str) -> Iterator[pa.ChunkedArray]:
+        """Yield a column's selected rows, one row group at a time."""
+        for number, groups in enumerate(self._selected):
+            wanted = [group for group in groups if group.split.rows]
+            if wanted:
+                yield from self._stored(number, wanted, name)
+
+    def _stored(
+        self, number: int, groups: Sequence[_Group], name: str
+    ) -> Iterator[pa.ChunkedArray]:
+        piece = self._pieces[number]
+        if name in piece.schema.names:
+            numbers = [group.number for group in groups]
+            for group, values in zip(groups, piece.read_groups(numbers, name), strict=True):
+                yield select(values, group.split.selection)
+            return
+        data_type = self._partitions.get(name, pa.null())
+        value = piece.file.partition.get(name)
+        for group in groups:
+            yield pa.chunked_array([constant(value, data_type, group.split.rows)])
+
+    # --- the end --------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Remove what was spooled."""
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _open(file: DataFile) -> _Piece:
+    with unreadable(file.shown), file.open() as handle:
+        footer = pq.read_metadata(handle)
+        schema = footer.schema.to_arrow_schema()
+    require_distinct(schema.names, file.shown)
+    return _Piece(file, footer, schema)
+
+
+@contextmanager
+def unreadable(shown: str) -> Iterator[None]:
+    """Translate what pyarrow raises over a broken file; errors of the storage pass by."""
+    try:
+        yield
+    except MonitoringError:
+        raise
+    except FileNotFoundError as exc:
+        raise DatasetMissing(f"{shown}: no such file", "check the path") from exc
+    except (pa.ArrowException, OSError, ValueError, UnicodeDecodeError) as exc:
+        raise UnreadableDataset(
+            f"{shown}: cannot be read as parquet: {type(exc).__name__}",
+            "the file is corrupt, truncated or of another format; write it again",
+        ) from exc
+
+
+def _by_statistics(piece: _Piece, group: int, clock: Clock, window: Window) -> Split | None:
+    """Decide by the footer's minimum and maximum where a row group lies; None: it must be read."""
+    metadata = piece.footer.row_group(group)
+    found = _statistics(piece, metadata, clock.column)
+    if found is None or found.null_count is None or not found.has_min_max:
+        return None
+    data_type = piece.schema.field(clock.column).type
+    lowest, highest = statistic(found.min, data_type), statistic(found.max, data_type)
+    if lowest is None or highest is None:
+        return None
+    low, high = clock.thresholds(data_type, window)
+    rows = metadata.num_rows - found.null_count
+    decided = Split(slice(0, 0), 0, no_timestamp=found.null_count)
+    if highest < low:
+        return replace(decided, before=rows)
+    if lowest >= high:
+        return replace(decided, after=rows)
+    if lowest >= low and highest < high and found.null_count == 0:
+        return Split(slice(0, rows), rows)
+    return None
+
+
+def _statistics(piece: _Piece, metadata: pq.RowGroupMetaData, name: str) -> pq.Statistics | None:
+    """Return the statistics of a flat column, found by its place among the leaves."""
+    leaf = next(
+        (i for i in range(metadata.num_columns) if piece.footer.schema.column(i).path == name),
+        None,
+    )
+    return None if leaf is None else metadata.column(leaf).statistics

@@ -1,0 +1,207 @@
+"""Statistics of references on disk: computed once, shared by windows and workers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monitoring_jobs.statistics import ColumnStatistics
+from monitoring_jobs.statistics.categorical import CategoricalColumn
+from monitoring_jobs.statistics.numeric import NumericColumn
+
+log = logging.getLogger(__name__)
+
+# Raise it when a column is normalised or summarized differently: old entries are then never found.
+VERSION = 1
+_SUFFIX = ".stats"
+_MAGIC = b"monitoring-stats\n"
+_ALIGNMENT = 64
+_KINDS: Mapping[str, type[NumericColumn | CategoricalColumn]] = {
+    "numerical": NumericColumn,
+    "categorical": CategoricalColumn,
+}
+
+
+class _Corrupt(Exception):
+    """An entry that cannot be what was written."""
+
+
+class ReferenceCache:
+    """Statistics of reference columns in files that are named by what they were computed from.
+
+    Any number of processes may use one folder: an entry appears whole by a rename, is never
+    changed, and may be removed while others still have it mapped. An entry that was damaged is
+    computed anew. A cache that cannot be written costs time and nothing else.
+
+    Args:
+        folder: Where the entries lie; created when the first is written.
+        max_bytes: Entries that were not used for longest are removed beyond this size; 0 keeps
+            nothing.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder, self._max_bytes = folder / "references", max_bytes
+        self._lock = threading.Lock()
+        self._unmeasured = max_bytes  # so that the first write looks what is there already
+
+    def get(
+        self,
+        reference_id: str,
+        column: str,
+        kind: str,
+        segment: str,
+        compute: Callable[[], ColumnStatistics],
+    ) -> ColumnStatistics:
+        """Return the statistics of a reference column, computing them where they are not kept.
+
+        Args:
+            reference_id: Content hash of the reference.
+            column: Name of the column.
+            kind: ``numerical`` or ``categorical``: what it was read as.
+            segment: The segment's name; empty for all rows.
+            compute: Called where there is no sound entry.
+        """
+        if self._max_bytes <= 0:
+            return compute()
+        path = self._path(reference_id, column, kind, segment)
+        try:
+            found = _KINDS[kind].from_arrays(_load(path))
+        except FileNotFoundError:
+            pass
+        except (_Corrupt, OSError, ValueError, KeyError, TypeError, IndexError) as exc:
+            log.warning(
+                "a cached reference of column %r cannot be used (%s); it is computed again",
+                column,
+                type(exc).__name__,
+                extra={"action": "cache_entry_refused"},
+            )
+        else:
+            _touch(path)
+            return found
+        computed = compute()
+        self._keep(path, computed.to_arrays())
+        return computed
+
+    def _path(self, *key: str) -> Path:
+        text = json.dumps([VERSION, np.dtype(np.float64).str, *key])
+        name = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+        return self._folder / name[:2] / (name + _SUFFIX)
+
+    def _keep(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+        try:
+            written = _store(path, arrays)
+        except (OSError, ValueError) as exc:
+            log.warning(
+                "reference statistics cannot be cached in %s (%s)",
+                self._folder,
+                type(exc).__name__,
+                extra={"action": "cache_not_written"},
+            )
+            return
+        with self._lock:
+            self._unmeasured += written
+            if self._unmeasured <= self._max_bytes // 20:
+                return
+            self._unmeasured = 0
+            self._evict()
+
+    def _evict(self) -> None:
+        """Remove the entries that were not used for longest until the rest fits with some room."""
+        entries: list[tuple[float, int, Path]] = []
+        for path in self._folder.glob("*/*"):
+            try:
+                found = path.stat()
+            except OSError:  # another worker was faster
+                continue
+            entries.append((found.st_mtime, found.st_size, path))
+        total = sum(size for _, size, _ in entries)
+        limit = self._max_bytes if total <= self._max_bytes else int(self._max_bytes * 0.9)
+        for _, size, path in sorted(entries):
+            if total <= limit:
+                return
+            path.unlink(missing_ok=True)
+            total -= size
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.utime(path)
+    except OSError:  # removed meanwhile, or a folder that may only be read
+        return
+
+
+# --- one entry ----------------------------------------------------------------------------------
+def _store(path: Path, arrays: Mapping[str, np.ndarray]) -> int:
+    """Write arrays beside each other so that they can be mapped; return the bytes written.
+
+    Layout: magic, one line of JSON (name, dtype, shape, offset, checksum), then aligned arrays.
+
+    Raises:
+        ValueError: An array holds Python objects.
+        OSError: The disk is full or may not be written.
+    """
+    parts, directory, offset = [], [], 0
+    for name, values in arrays.items():
+        if values.dtype.hasobject:
+            raise ValueError(f"{name} holds Python objects")
+        data = np.ascontiguousarray(values).reshape(values.shape)
+        directory.append([name, data.dtype.str, data.shape, offset, zlib.crc32(_bytes(data))])
+        parts.append((offset, data))
+        offset = -(-(offset + data.nbytes) // _ALIGNMENT) * _ALIGNMENT
+    line = _MAGIC + json.dumps([directory, offset]).encode()
+    line += b" " * (-(len(line) + 1) % _ALIGNMENT) + b"\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(line)
+            for start, data in parts:
+                file.seek(len(line) + start)
+                file.write(_bytes(data))
+            file.truncate(len(line) + offset)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return len(line) + offset
+
+
+def _bytes(data: np.ndarray) -> memoryview:
+    flat: Any = np.asarray(data).reshape(-1).view(np.uint8)
+    return memoryview(flat)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    """Map the arrays of an entry, read-only.
+
+    Raises:
+        FileNotFoundError: There is no such entry.
+        _Corrupt: It is not what was written.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise _Corrupt
+        directory, size = json.loads(file.readline())
+        start = file.tell()
+        if os.fstat(file.fileno()).st_size != start + size:
+            raise _Corrupt
+        mapped = np.memmap(file, dtype=np.uint8, mode="r") if size else np.empty(start, np.uint8)
+    arrays: dict[str, np.ndarray] = {}
+    for name, dtype, shape, offset, checksum in directory:
+        kind = np.dtype(dtype)
+        length = kind.itemsize * int(np.prod(shape, dtype=np.int64))
+        raw = mapped[start + offset : start + offset + length]
+        if kind.hasobject or zlib.crc32(_bytes(raw)) != checksum:
+            raise _Corrupt
+        arrays[name] = np.asarray(raw).view(kind).reshape(shape)
+    return arrays

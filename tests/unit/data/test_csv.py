@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitoring_jobs.data import csv as csv_source
+from monitoring_jobs.data.dataset import ColumnKind
+from monitoring_jobs.errors import UnreadableDataset
+from tests.unit.data.conftest import DAY, Open
+
+NUMERICAL, CATEGORICAL = ColumnKind.NUMERICAL, ColumnKind.CATEGORICAL
+
+
+@pytest.fixture
+def open_csv(tmp_path: Path, open_file: Open) -> Callable[..., object]:
+    def open_it(content: str | bytes, window: object = None, **source: object) -> object:
+        raw = content.encode() if isinstance(content, str) else content
+        (tmp_path / "log.csv").write_bytes(raw)
+        return open_file("log.csv", window, source="csv", **source)
+
+    return open_it
+
+
+def test_types_are_told_from_all_values(open_csv: Open) -> None:
+    dataset = open_csv(
+        "i,f,b,t,d,m,n,z\n1,1.5,True,red,2026-11-20,2026-11-20T01:00:00Z,,1\n"
+        ",nan,false,,2026-11-21,2026-11-20T02:00:00+01:00,,x\n3,inf,,NA,,,NA,2\n"
+    )
+    assert {name: str(kind) for name, kind in dataset.columns.items()} == {
+        "i": "numerical",
+        "f": "numerical",
+        "b": "categorical",
+        "t": "categorical",
+        "d": "datetime",
+        "m": "datetime",
+        "n": "empty",
+        "z": "categorical",
+    }
+    assert dataset.read("i", NUMERICAL).to_pylist() == [1.0, None, 3.0]
+    assert dataset.read("b", CATEGORICAL).to_pylist() == ["True", "False", None]
+    assert dataset.read("t", CATEGORICAL).to_pylist() == ["red", None, "NA"]
+    assert dataset.read("f", NUMERICAL)[2].as_py() == float("inf")
+
+
+def test_f07_a_type_that_widens_in_a_late_block_holds_for_all_rows(
+    open_csv: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_source, "_BLOCK", 256)
+    rows = [f"{n},{n},," for n in range(200)] + ["0.5,x,7,2026-11-20"]
+    dataset = open_csv("a,b,c,d\n" + "\n".join(rows) + "\n")
+    assert list(dataset.columns.values()) == [NUMERICAL, CATEGORICAL, NUMERICAL, "datetime"]
+    assert dataset.read("a", NUMERICAL).to_pylist() == [*map(float, range(200)), 0.5]
+    assert dataset.read("b", CATEGORICAL).to_pylist() == [*map(str, range(200)), "x"]
+
+
+def test_long_identifiers_stay_apart(open_csv: Open) -> None:
+    ids = ["12345678901234567890", "12345678901234567891"]
+    dataset = open_csv("id,x\n" + "".join(f"{i},1\n" for i in ids))
+    assert dataset.read("id", CATEGORICAL).to_pylist() == ids
+
+
+def test_rows_are_filtered_to_the_window_while_they_are_read(open_csv: Open) -> None:
+    dataset = open_csv(
+        "ts,x\n2026-11-19T23:59:59Z,1\n2026-11-20T00:00:00Z,2\n,3\n2026-11-21T00:00:00Z,4\n",
+        DAY,
+        timestamp="ts",
+    )
+    assert dataset.read("x", NUMERICAL).to_pylist() == [2.0]
+    assert dataset.left_out == {"before": 1, "after": 1, "no_timestamp": 1}
+
+
+def test_f19_naive_times_need_a_zone(open_csv: Open) -> None:
+    content = "ts,x\n2026-11-20 00:30:00,1\n"
+    with pytest.raises(
+        UnreadableDataset, match=r"log\.csv: timestamp column 'ts' has no time zone"
+    ):
+        open_csv(content, DAY, timestamp="ts")
+    assert open_csv(content, DAY, timestamp="ts", timezone="Europe/Berlin").rows == 0
+    assert open_csv(content, DAY, timestamp="ts", timezone="UTC").rows == 1
+
+
+def test_epoch_milliseconds_are_times_when_the_unit_is_given(open_csv: Open) -> None:
+    stamp = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp() * 1000)
+    content = f"ts,x\n{stamp - 1},1\n{stamp},2\n"
+    assert open_csv(content, DAY, timestamp="ts", unit="ms").rows == 1
+
+
+def test_a_missing_timestamp_column_names_the_known_ones(open_csv: Open) -> None:
+    with pytest.raises(UnreadableDataset, match=r"no timestamp column 'ts'; .*one of: when, x"):
+        open_csv("when,x\n1,2\n", DAY, timestamp="ts")
+
+
+def test_a_header_alone_is_a_dataset_without_rows(open_csv: Open) -> None:
+    dataset = open_csv("a,b\n")
+    assert (dataset.rows, list(dataset.columns)) == (0, ["a", "b"])
+
+
+def test_quotes_newlines_and_byte_order_marks_are_understood(open_csv: Open) -> None:
+    dataset = open_csv('\ufeffname,"a,b"\n"x\ny",1\n"say ""hi""",2\n')
+    assert list(dataset.columns) == ["name", "a,b"]
+    assert dataset.read("name", CATEGORICAL).to_pylist() == ["x\ny", 'say "hi"']
+
+
+def test_compressed_files_are_read(tmp_path: Path, open_file: Open) -> None:
+    (tmp_path / "log.csv.gz").write_bytes(gzip.compress(b"x\n1\n2\n"))
+    dataset = open_file("log.csv.gz", source="csv")
+    assert dataset.read("x", NUMERICAL).to_pylist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"a;b\n1;2\n", "is separated by semicolons"),
+        (b"a\tb\n1\t2\n", "is separated by tabs"),
+        (b"a|b\n1|2\n", "is separated by bars"),
+        ("größe,b\n1,2\n".encode("latin-1"), "is not UTF-8"),
+        ("a,b\n1,größe\n".encode("latin-1"), "is not UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16"), "is not UTF-8"),
+        (b"a,b\n1,secret,3\n", "a row has 3 columns, the header 2|row 2 has 3 columns"),
+        (b"", "is empty"),
+        (b"a,b,a\n1,2,3\n", "column names occur twice: 'a'"),
+    ],
+)
+def test_f17_another_delimiter_or_encoding_is_refused_without_showing_data(
+    open_csv: Open, content: bytes, cause: str
+) -> None:
+    with pytest.raises(UnreadableDataset, match=rf"log\.csv: ({cause})") as caught:
+        open_csv(content)
+    assert "secret" not in str(caught.value)
+
+
+def test_f17_a_truncated_archive_is_refused(tmp_path: Path, open_file: Open) -> None:
+    whole = gzip.compress(b"x\n" + b"\n".join(b"%d" % n for n in range(100_000)))
+    (tmp_path / "log.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UnreadableDataset, match=r"log\.csv\.gz"):
+        open_file("log.csv.gz", source="csv")
+
+
+def test_csv_in_hive_partitions_has_their_columns(tmp_path: Path, open_file: Open) -> None:
+    for day in (1, 20):
+        folder = tmp_path / f"log/date=2026-11-{day:02d}"
+        folder.mkdir(parents=True)
+        (folder / "a.csv").write_text(f"ts,x\n2026-11-{day:02d}T05:00:00Z,{day}\n")
+    dataset = open_file("log", DAY, source="csv", timestamp="ts")
+    assert dataset.read("x", NUMERICAL).to_pylist() == [20.0]
+    assert dataset.read("date", CATEGORICAL).to_pylist() == ["2026-11-20"]
+    assert dataset.partition_columns == {"date"}
+
+
+def test_spooled_files_are_removed_by_close(
+    open_csv: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tempfile
+
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    dataset = open_csv("x\n1\n")
+    assert list(scratch.iterdir())
+    dataset.close()
+    assert not list(scratch.iterdir())
+    with pytest.raises(UnreadableDataset):
+        open_csv("x;y\n1;2\n")
+    assert not list(scratch.iterdir())
+
+
+def test_identity_of_a_csv_file_is_its_bytes(open_csv: Open) -> None:
+    first, same, other = (open_csv(c).identity for c in ("x\n1\n", "x\n1\n", "x\n2\n"))
+    assert first == same != other
+
+
+_cells = st.one_of(
+    st.integers(-(2**63), 2**63 - 1).map(str),
+    st.floats().map(repr),
+    st.text("abNA ,\"\n'", max_size=5),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(column=st.lists(_cells, min_size=1, max_size=30), block=st.sampled_from([64, 2**20]))
+def test_f07_no_value_is_lost_or_made_up(
+    open_csv: Open, monkeypatch: pytest.MonkeyPatch, column: list[str], block: int
+) -> None:
+    monkeypatch.setattr(csv_source, "_BLOCK", block)
+    table = pa.table({"key": ["k"] * len(column), "x": column})
+    sink = pa.BufferOutputStream()
+    pa.csv.write_csv(table, sink)
+    dataset = open_csv(sink.getvalue().to_pybytes())
+    assert dataset.rows == len(column)
+    read = dataset.read("x", CATEGORICAL).to_pylist()
+    if pa.types.is_string(pa.infer_type(column)) and dataset.columns["x"] is CATEGORICAL:
+        plain = [cell or None for cell in column]
+        assert read in (plain, [c and c.strip().capitalize() for c in plain])
+    else:
+        missing = {"", "NA", "nan"}
+        expected = [None if c.strip() in missing else float(c) for c in column]
+        found = [None if label is None else float(label) for label in read]
+        assert found == expected

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from monitoring_jobs.data.reference import ReferenceCache
+from monitoring_jobs.statistics import CategoricalColumn, ColumnStatistics, NumericColumn
+
+REFERENCE = "a" * 32
+
+
+def numbers(scale: float = 1.0, rows: int = 1000) -> NumericColumn:
+    return NumericColumn.from_arrow(pa.array(np.arange(rows) * scale))
+
+
+def refuse() -> ColumnStatistics:
+    raise AssertionError("computed although it is kept")
+
+
+def entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_statistics_are_computed_once_and_mapped_from_then_on(tmp_path: Path) -> None:
+    labels = pa.array(["b", "a", None, "b", "ü"]).dictionary_encode()
+    for kind, column in (
+        ("numerical", numbers()),
+        ("categorical", CategoricalColumn.from_arrow(labels)),
+    ):
+        first = ReferenceCache(tmp_path, 10**7).get(REFERENCE, "x", kind, "", lambda c=column: c)
+        again = ReferenceCache(tmp_path, 10**7).get(REFERENCE, "x", kind, "", refuse)
+        assert first is column
+        for name, values in column.to_arrays().items():
+            np.testing.assert_array_equal(again.to_arrays()[name], values)
+
+
+def test_mapped_arrays_cannot_be_changed(tmp_path: Path) -> None:
+    cache = ReferenceCache(tmp_path, 10**7)
+    cache.get(REFERENCE, "x", "numerical", "", numbers)
+    found = cache.get(REFERENCE, "x", "numerical", "", refuse)
+    assert isinstance(found, NumericColumn)
+    with pytest.raises(ValueError, match="read-only"):
+        found.sorted[0] = 7
+
+
+def test_every_part_of_the_key_counts(tmp_path: Path) -> None:
+    cache = ReferenceCache(tmp_path, 10**7)
+    keys = [
+        (REFERENCE, "x", ""),
+        ("b" * 32, "x", ""),
+        (REFERENCE, "y", ""),
+        (REFERENCE, "x", "region=eu"),
+        (REFERENCE, 'x", "', ""),
+        (REFERENCE, "../../x\0\ud800", ""),
+    ]
+    for number, (reference, column, segment) in enumerate(keys):
+        cache.get(reference, column, "numerical", segment, lambda n=number: numbers(n + 1.0))
+    for number, (reference, column, segment) in enumerate(keys):
+        found = cache.get(reference, column, "numerical", segment, refuse)
+        assert isinstance(found, NumericColumn)
+        assert found.sorted[1] == number + 1.0
+    assert all(path.is_relative_to(tmp_path / "references") for path in entries(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "header", "longer"])
+def test_a_damaged_entry_is_computed_again(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = ReferenceCache(tmp_path, 10**7)
+    cache.get(REFERENCE, "x", "numerical", "", numbers)
+    (path,) = entries(tmp_path)
+    content = bytearray(path.read_bytes())
+    flipped = bytearray(content)
+    flipped[-100] ^= 1
+    path.write_bytes(
+        {
+            "empty": b"",
+            "truncated": content[:-1000],
+            "flipped": flipped,
+            "header": content[:20] + b"}" + content[21:],
+            "longer": content + b"more",
+        }[damage]
+    )
+    again = cache.get(REFERENCE, "x", "numerical", "", numbers)
+    np.testing.assert_array_equal(again.to_arrays()["sorted"], np.arange(1000.0))
+    assert "computed again" in caplog.text
+    cache.get(REFERENCE, "x", "numerical", "", refuse)
+
+
+def test_the_entry_that_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
+    cache = ReferenceCache(tmp_path, 100_000)
+    for number in range(10):
+        cache.get(REFERENCE, f"x{number}", "numerical", "", numbers)
+        for path in entries(tmp_path):
+            found = path.stat()
+            os.utime(path, (found.st_atime, found.st_mtime - 10))
+        cache.get(REFERENCE, "x0", "numerical", "", refuse)
+    for _ in range(10):
+        cache.get(REFERENCE, f"y{_}", "numerical", "", numbers)
+        cache.get(REFERENCE, "x0", "numerical", "", refuse)
+    cache.get(REFERENCE, "x0", "numerical", "", refuse)
+    assert sum(path.stat().st_size for path in entries(tmp_path)) <= 100_000 * 1.1
+
+
+def test_an_evicted_entry_stays_readable_where_it_is_mapped(tmp_path: Path) -> None:
+    cache = ReferenceCache(tmp_path, 20_000)
+    cache.get(REFERENCE, "x", "numerical", "", numbers)
+    mapped = cache.get(REFERENCE, "x", "numerical", "", refuse)
+    for number in range(5):
+        cache.get(REFERENCE, f"y{number}", "numerical", "", numbers)
+    assert mapped.to_arrays()["sorted"][-1] == 999.0
+
+
+def test_a_size_of_zero_keeps_nothing(tmp_path: Path) -> None:
+    ReferenceCache(tmp_path, 0).get(REFERENCE, "x", "numerical", "", numbers)
+    assert not entries(tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_costs_no_result(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    found = ReferenceCache(tmp_path / "file", 10**7).get(REFERENCE, "x", "numerical", "", numbers)
+    assert found.rows == 1000
+    assert "cannot be cached" in caplog.text
+
+
+def _work(folder: Path, seed: int) -> bool:
+    cache = ReferenceCache(folder, 60_000)
+    order = np.random.default_rng(seed).integers(0, 12, 150)
+    return all(
+        cache.get(REFERENCE, f"x{n}", "numerical", "", lambda n=n: numbers(n + 1.0)).to_arrays()[
+            "sorted"
+        ][1]
+        == n + 1.0
+        for n in order
+    )
+
+
+def test_processes_share_a_folder_while_entries_come_and_go(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        assert all(pool.starmap(_work, [(tmp_path, seed) for seed in range(2)]))
+    assert not [path for path in entries(tmp_path) if path.suffix == ".tmp"]
