@@ -1,0 +1,311 @@
+"""The report store: evaluations and their reports, by monitor and window.
+
+Layout: ``<root>/<monitor>/<start>--<end>/evaluation.json`` with its report beside it. The report is
+written first under a name of its own; replacing evaluation.json is the commit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path, PurePosixPath
+
+from monitoring_jobs.errors import StaleAttempt, StoreRefused
+from monitoring_jobs.reports.files import Files
+from monitoring_jobs.reports.places import open_files
+from monitoring_jobs.results import Evaluation
+from monitoring_jobs.windows import Window, as_utc, utc_text
+
+EVALUATION = "evaluation.json"
+REPORT = "report.html"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MONITOR = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
+_FOLDER = re.compile(r"(\d{8}T\d{6}(?:\.\d{6})?Z)--(\d{8}T\d{6}(?:\.\d{6})?Z)")
+_ATTEMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_REPORT = re.compile(r"report(-[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?\.html")
+
+
+class ReportStore:
+    """Evaluations and reports; safe for many writers, and for readers at any moment."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    @classmethod
+    def open(cls, url: str | Path) -> ReportStore:
+        """Return the store in a folder or under an fsspec URL; nothing is created yet.
+
+        Raises:
+            StoreRefused: Not a place where a store can be.
+            MissingDependency: The URL's driver is not installed.
+        """
+        return cls(open_files(str(url)))
+
+    def put(self, evaluation: Evaluation, report_html: str | None) -> Evaluation:
+        """Store an evaluation in place of an earlier attempt at the same window.
+
+        Returns:
+            The evaluation as stored: with the file name of its report.
+
+        Raises:
+            StaleAttempt: The store holds an attempt that began later.
+            StoreUnavailable: The store does not answer, or is full.
+            StoreRefused: The store cannot be written as configured.
+        """
+        folder = _folder(evaluation.monitor, evaluation.window)
+        name = None if report_html is None else _report_name(evaluation.attempt)
+        stored = dataclasses.replace(evaluation, report=name)
+        self._refuse_stale(self._files.read(f"{folder}/{EVALUATION}"), evaluation)
+        if name is not None and report_html is not None:
+            self._files.write(f"{folder}/{name}", _utf8(report_html))
+        replaced: str | None = None
+
+        def replace(content: bytes | None) -> bytes:
+            nonlocal replaced
+            replaced = self._refuse_stale(content, evaluation)
+            return _utf8(stored.to_json())
+
+        try:
+            self._files.update(f"{folder}/{EVALUATION}", replace)
+        except StaleAttempt:
+            if name is not None:
+                self._files.remove(f"{folder}/{name}")
+            raise
+        if replaced is not None and replaced != name:
+            self._files.remove(f"{folder}/{replaced}")
+        return stored
+
+    def get(self, monitor: str, window: Window) -> Evaluation:
+        """Return the evaluation of a window.
+
+        Raises:
+            StoreRefused: There is none, or it cannot be read as one.
+        """
+        found = self._find(monitor, window)
+        if found is None:
+            raise StoreRefused(
+                f"report store: no evaluation of {_named(monitor)} for {window}",
+                "evaluate that window first",
+            )
+        return found
+
+    def latest(self, monitor: str) -> Evaluation | None:
+        """Return the evaluation of the window that ends last; None where there is none."""
+        for window in sorted(self.windows(monitor), key=_by_end, reverse=True):
+            found = self._find(monitor, window)
+            if found is not None:
+                return found
+        return None
+
+    def report_html(self, monitor: str, window: Window) -> str | None:
+        """Return the report of a window; None where none was rendered.
+
+        Raises:
+            StoreRefused: There is no evaluation of that window, or its report is gone.
+        """
+        evaluation = self.get(monitor, window)
+        # A rerun may replace the report between the two reads; then the next round finds the new.
+        while evaluation.report is not None:
+            name = f"{_folder(monitor, window)}/{_checked_report(evaluation.report)}"
+            content = self._files.read(name)
+            if content is not None:
+                return content.decode("utf-8")
+            again = self.get(monitor, window)
+            if again.report == evaluation.report:
+                raise StoreRefused(
+                    f"report store: {self._files.location(name)} is gone", "evaluate again"
+                )
+            evaluation = again
+        return None
+
+    def monitors(self) -> list[str]:
+        """Return the names of the monitors that have an evaluation, sorted."""
+        return [
+            name
+            for name in self._files.folders()
+            if _MONITOR.fullmatch(name) and self.windows(name)
+        ]
+
+    def windows(self, monitor: str) -> list[Window]:
+        """Return the windows of a monitor that have an evaluation, oldest first."""
+        names = (PurePosixPath(name) for name in self._files.find(_named(monitor)))
+        found = (_window(name.parts[1]) for name in names if _is_evaluation(name))
+        return sorted(window for window in found if window is not None)
+
+    def delete(self, monitor: str, window: Window) -> None:
+        """Remove a window's evaluation and report; what is gone already is no error."""
+        folder = _folder(monitor, window)
+        # The commit goes first, so that no reader finds an evaluation without its report.
+        self._files.remove(f"{folder}/{EVALUATION}")
+        for name in self._files.find(folder):
+            self._files.remove(name)
+        self._files.prune(folder)
+
+    def sweep_orphans(self, older_than: timedelta, now: datetime) -> int:
+        """Remove what killed writers left behind: temporary files and reports never committed.
+
+        Args:
+            older_than: Younger files may belong to a writer at work, and are left alone.
+            now: The present.
+
+        Returns:
+            How many files were removed.
+        """
+        limit = as_utc(now) - older_than
+        removed = 0
+        for monitor in filter(_MONITOR.fullmatch, self._files.folders()):
+            for name in self._orphans(monitor):
+                modified = self._files.modified(name)
+                if modified is not None and modified < limit:
+                    self._files.remove(name)
+                    self._files.prune(str(PurePosixPath(name).parent))
+                    removed += 1
+        return removed
+
+    def location(self, monitor: str, window: Window) -> str:
+        """Return the path or URL of a window's folder."""
+        return self._files.location(_folder(monitor, window))
+
+    def _find(self, monitor: str, window: Window) -> Evaluation | None:
+        name = f"{_folder(monitor, window)}/{EVALUATION}"
+        content = self._files.read(name)
+        return None if content is None else _parse(content, self._files.location(name))
+
+    def _refuse_stale(self, content: bytes | None, evaluation: Evaluation) -> str | None:
+        """Return the report of the attempt that is to be replaced.
+
+        Raises:
+            StaleAttempt: That attempt began later.
+        """
+        try:
+            held = None if content is None else Evaluation.from_json(content)
+        except ValueError:
+            held = None  # a broken file is healed by replacing it
+        if held is None:
+            return None
+        if as_utc(held.computed_at) > as_utc(evaluation.computed_at):
+            raise StaleAttempt(
+                f"{evaluation.monitor} for {evaluation.window}: the report store holds an attempt "
+                f"of {utc_text(held.computed_at)}, later than this of "
+                f"{utc_text(evaluation.computed_at)}",
+                "nothing to do: the later one stays",
+            )
+        return held.report if held.report and _REPORT.fullmatch(held.report) else None
+
+    def _orphans(self, monitor: str) -> Iterator[str]:
+        names = [PurePosixPath(name) for name in self._files.find(monitor)]
+        for folder in {name.parent for name in names if len(name.parts) == 3}:
+            content = self._files.read(f"{folder}/{EVALUATION}")
+            try:
+                kept = None if content is None else Evaluation.from_json(content).report
+            except ValueError:
+                continue  # which report belongs to a broken file is not known
+            for name in names:
+                is_ours = name.suffix == ".tmp" or _REPORT.fullmatch(name.name)
+                if name.parent == folder and is_ours and name.name != kept:
+                    yield str(name)
+
+
+def write_folder(folder: Path, evaluation: Evaluation, report_html: str | None) -> Evaluation:
+    """Write ``evaluation.json`` and ``report.html`` into a folder of the caller's choice.
+
+    Returns:
+        The evaluation as written: with the file name of its report.
+    """
+    files = open_files(str(folder))
+    stored = dataclasses.replace(evaluation, report=None if report_html is None else REPORT)
+    # The names are fixed, so the old evaluation goes before its report is replaced.
+    files.remove(EVALUATION)
+    if report_html is None:
+        files.remove(REPORT)
+    else:
+        files.write(REPORT, _utf8(report_html))
+    files.write(EVALUATION, _utf8(stored.to_json()))
+    return stored
+
+
+def read_folder(folder: str | Path) -> Evaluation:
+    """Return the evaluation in a folder: one of ``write_folder``, or of a store (path or URL).
+
+    Raises:
+        StoreRefused: There is none, or it cannot be read as one.
+    """
+    files = open_files(str(folder))
+    content = files.read(EVALUATION)
+    if content is None:
+        raise StoreRefused(
+            f"{files.location(EVALUATION)} does not exist", "give the folder of an evaluation"
+        )
+    return _parse(content, files.location(EVALUATION))
+
+
+def read_report(folder: str | Path, evaluation: Evaluation) -> str | None:
+    """Return the report beside an evaluation of ``read_folder``; None where there is none."""
+    if evaluation.report is None:
+        return None
+    content = open_files(str(folder)).read(_checked_report(evaluation.report))
+    return None if content is None else content.decode("utf-8")
+
+
+def _named(monitor: str) -> str:
+    """Return a monitor's name, which is a folder here.
+
+    Raises:
+        StoreRefused: It could lead elsewhere.
+    """
+    if not _MONITOR.fullmatch(monitor):
+        raise StoreRefused("report store: that is not the name of a monitor", "check the name")
+    return monitor
+
+
+def _folder(monitor: str, window: Window) -> str:
+    return f"{_named(monitor)}/{_stamp(window.start)}--{_stamp(window.end)}"
+
+
+def _stamp(instant: datetime) -> str:
+    return utc_text(instant).replace("-", "").replace(":", "")
+
+
+def _window(folder: str) -> Window | None:
+    match = _FOLDER.fullmatch(folder)
+    try:
+        return match and Window(*(datetime.fromisoformat(stamp) for stamp in match.groups()))
+    except (ValueError, StoreRefused):
+        return None
+
+
+def _is_evaluation(name: PurePosixPath) -> bool:
+    return len(name.parts) == 3 and name.name == EVALUATION
+
+
+def _by_end(window: Window) -> tuple[datetime, datetime]:
+    return window.end, window.start
+
+
+def _report_name(attempt: str) -> str:
+    if not _ATTEMPT.fullmatch(attempt):
+        attempt = hashlib.blake2b(attempt.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return f"report-{attempt}.html"
+
+
+def _checked_report(name: str) -> str:
+    if not _REPORT.fullmatch(name):
+        raise StoreRefused("report store: an evaluation names no proper report", "evaluate again")
+    return name
+
+
+def _parse(content: bytes, location: str) -> Evaluation:
+    try:
+        return Evaluation.from_json(content)
+    except ValueError as exc:
+        raise StoreRefused(
+            f"{location} is not an evaluation of this version", "evaluate that window again"
+        ) from exc
+
+
+def _utf8(text: str) -> bytes:
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).encode()
