@@ -6,14 +6,16 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pydantic
-import yaml
 from pydantic_core import ErrorDetails
 
 from monitoring_jobs.errors import InvalidMonitor
 from monitoring_jobs.spec import MonitorSpec
+
+if TYPE_CHECKING:
+    import yaml
 
 Key = tuple[str | int, ...]
 _SUFFIXES = (".yaml", ".yml")
@@ -45,13 +47,16 @@ def load_monitor(path: str | Path) -> MonitorSpec:
 
 
 def load_folder(folder: str | Path) -> list[MonitorFile]:
-    """Read every monitor file under a folder; a broken one hides none of the others.
+    """Read every monitor file under a folder; a broken one hides none of the others."""
+    return load_files([Path(folder)])
+
+
+def load_files(paths: Sequence[Path]) -> list[MonitorFile]:
+    """Read monitor files, looking into folders; a broken one hides none of the others.
 
     Two files of one name are both broken: which of them would be meant?
     """
-    folder = Path(folder)
-    paths = sorted(p for p in folder.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
-    files = [_load(path) for path in paths]
+    files = [_load(path) for path in _find_files(paths)]
     homes: dict[str, list[Path]] = {}
     for file in files:
         if file.spec:
@@ -59,13 +64,15 @@ def load_folder(folder: str | Path) -> list[MonitorFile]:
     return [_refuse_shared_name(file, homes) for file in files]
 
 
-def find_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the monitor files among ``paths``, looking into folders."""
+def _find_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the monitor files among ``paths``, each once, looking into folders."""
+    seen: set[Path] = set()
     for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
-        else:
-            yield path
+        inside = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+        for file in inside if path.is_dir() else [path]:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
 
 
 def _load(path: Path) -> MonitorFile:
@@ -98,6 +105,8 @@ class _Document:
 
 
 def _read(path: Path) -> _Document:
+    import yaml
+
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -115,10 +124,15 @@ def _read(path: Path) -> _Document:
         raise InvalidMonitor(
             [f"{path}:{line}: is not valid YAML: {reason}; mend this line or the one before"]
         ) from None
+    except (ValueError, RecursionError) as exc:  # an impossible date, brackets without end
+        reason = "nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+        raise InvalidMonitor(
+            [f"{path}:1: is not valid YAML: {reason}; put text in quotes"]
+        ) from None
     if not isinstance(mapping, dict) or node is None:
         raise InvalidMonitor([f"{path}:1: is not a mapping of keys; start with 'name: ...'"])
     lines: dict[Key, int] = {}
-    twice = list(_walk(node, (), lines))
+    twice = list(_walk(node, (), lines, set()))
     if twice:
         raise InvalidMonitor(
             [f"{path}:{line}: {key}: given twice; keep one" for line, key in twice]
@@ -126,22 +140,34 @@ def _read(path: Path) -> _Document:
     return _Document(mapping, lines)
 
 
-def _walk(node: yaml.Node, key: Key, lines: dict[Key, int]) -> Iterator[tuple[int, str]]:
-    """Note the line of every key below ``node``; yield the keys that a mapping holds twice."""
+def _walk(
+    node: yaml.Node, key: Key, lines: dict[Key, int], seen: set[int]
+) -> Iterator[tuple[int, str]]:
+    """Note the line of every key below ``node``; yield the keys that a mapping holds twice.
+
+    What an alias repeats is walked once: an alias may stand inside its own anchor.
+    """
+    import yaml
+
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             child = (*key, _scalar(name))
             if child in lines:
                 yield name.start_mark.line + 1, _dotted(child)
             lines[child] = name.start_mark.line + 1
-            yield from _walk(value, child, lines)
+            yield from _walk(value, child, lines, seen)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             lines[*key, index] = value.start_mark.line + 1
-            yield from _walk(value, (*key, index), lines)
+            yield from _walk(value, (*key, index), lines, seen)
 
 
 def _scalar(node: yaml.Node) -> str:
+    import yaml
+
     return str(node.value) if isinstance(node, yaml.ScalarNode) else "?"
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
-
 from monitoring_jobs.windows import as_utc
 
 PRESETS = {
@@ -20,18 +18,25 @@ PRESETS = {
 }
 # No zone has changed its clocks by more than this at once, save for jumps over the date line.
 _CLOCK_CHANGE = timedelta(hours=26)
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def cron_expression(schedule: str) -> str:
     """Return the five-field cron of a schedule, with presets spelled out.
 
     Raises:
-        ValueError: Neither a preset nor a five-field cron.
+        ValueError: Neither a preset nor a five-field cron, or one that never comes.
     """
+    from croniter import CroniterBadDateError, croniter  # costs a tenth of the import budget
+
     expression = PRESETS.get(schedule.strip(), schedule.strip())
     if len(expression.split()) != 5 or not croniter.is_valid(expression):
         known = ", ".join(PRESETS)
         raise ValueError(f"{schedule!r} is neither a cron of five fields nor one of {known}")
+    try:
+        croniter(expression, _ANY_DAY).get_next()
+    except CroniterBadDateError:
+        raise ValueError(f"{schedule!r} never comes; mend its day or month") from None
     return expression
 
 
@@ -58,6 +63,8 @@ class Schedule:
 
     def at_or_before(self, instant: datetime) -> datetime:
         """Return the last boundary that is not after ``instant``, in UTC."""
+        from croniter import croniter
+
         instant = as_utc(instant)
         local = instant.astimezone(self.zone).replace(tzinfo=None)
         walk = croniter(self.cron, local + _CLOCK_CHANGE)
@@ -70,6 +77,8 @@ class Schedule:
 
     def following(self, instant: datetime) -> datetime:
         """Return the first boundary after ``instant``, in UTC."""
+        from croniter import croniter
+
         instant = as_utc(instant)
         local = instant.astimezone(self.zone).replace(tzinfo=None)
         walk = croniter(self.cron, local - _CLOCK_CHANGE)

@@ -13,10 +13,18 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from monitoring_jobs.errors import InvalidSettings
 
 CONNECTION_PREFIX = "MONITORING_CONNECTION_"
+_PREFIX = "MONITORING_"
+
+
+def _called(*names: str) -> Any:
+    """Return a field that is read from these variables, the first that is set."""
+    return Field(None, validation_alias=AliasChoices(*names), repr=False)
 
 
 class Settings(BaseSettings):
     """Where the services are and how much of the machine may be used.
+
+    Each is read from MONITORING_<NAME>, save where another variable is named below.
 
     Attributes:
         database_url: SQLAlchemy URL of the results database, as role writer.
@@ -37,31 +45,21 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="MONITORING_", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix=_PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        validate_default=True,
     )
 
     database_url: SecretStr | None = None
     report_store: str = "monitoring-reports"
-    mlflow_tracking_uri: str | None = Field(
-        None, validation_alias=AliasChoices("MLFLOW_TRACKING_URI", "mlflow_tracking_uri")
-    )
-    pushgateway_url: SecretStr | None = Field(
-        None,
-        validation_alias=AliasChoices("PUSHGATEWAY_URL", "PROMETHEUS_GATEWAY", "pushgateway_url"),
-    )
+    mlflow_tracking_uri: str | None = _called("MLFLOW_TRACKING_URI")
+    pushgateway_url: SecretStr | None = _called("PUSHGATEWAY_URL", "PROMETHEUS_GATEWAY")
     textfile: Path | None = None
-    webhook_url: SecretStr | None = Field(
-        None,
-        validation_alias=AliasChoices(
-            "MONITORING_WEBHOOK_URL", "PRAMATHUS_ENDPOINT", "webhook_url"
-        ),
-    )
-    webhook_token: SecretStr | None = Field(
-        None,
-        validation_alias=AliasChoices(
-            "MONITORING_WEBHOOK_TOKEN", "PRAMATHUS_API_KEY", "webhook_token"
-        ),
-    )
+    webhook_url: SecretStr | None = _called("MONITORING_WEBHOOK_URL", "PRAMATHUS_ENDPOINT")
+    webhook_token: SecretStr | None = _called("MONITORING_WEBHOOK_TOKEN", "PRAMATHUS_API_KEY")
     cache_dir: Path = Path("~/.cache/monitoring-jobs")
     cache_mb: int = Field(2048, ge=0)
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
@@ -84,7 +82,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
-        """Read the environment; keyword arguments win.
+        """Read the environment; keyword arguments win. An empty variable counts as unset.
 
         Raises:
             InvalidSettings: A variable is malformed; its value is not shown.
@@ -92,14 +90,14 @@ class Settings(BaseSettings):
         named = {
             key.removeprefix(CONNECTION_PREFIX).lower(): SecretStr(value)
             for key, value in os.environ.items()
-            if key.startswith(CONNECTION_PREFIX)
+            if key.startswith(CONNECTION_PREFIX) and value
         }
         named.update(overrides.pop("connections", {}))
         try:
-            return cls(connections=named, **overrides)
+            return cls(**overrides, connections=named)
         except ValidationError as exc:
             problems = "; ".join(
-                f"{'.'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
+                f"{environment_names(str(error['loc'][0]))[0]}: {error['msg']}"
                 for error in exc.errors(include_input=False, include_url=False)
             )
             raise InvalidSettings(f"environment: {problems}") from None
@@ -130,6 +128,15 @@ class Settings(BaseSettings):
                 f"connection {name!r} is not configured",
                 f"set {CONNECTION_PREFIX}{name.upper()} or the Airflow connection {name}",
             ) from None
+
+
+def environment_names(setting: str) -> tuple[str, ...]:
+    """Return the variables that a setting is read from, the one that wins first."""
+    field = Settings.model_fields.get(setting)
+    alias = field.validation_alias if field else None
+    if isinstance(alias, AliasChoices):
+        return tuple(str(name) for name in alias.choices)
+    return (_PREFIX + setting.upper(),) if setting.islower() else (setting,)
 
 
 def with_postgres_driver(url: str) -> str:

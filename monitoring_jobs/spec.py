@@ -53,7 +53,9 @@ ScheduleText = Annotated[str, AfterValidator(_a_schedule), Field(examples=["@dai
 
 
 class _Part(pydantic.BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
 
 
 # --- data and references --------------------------------------------------------------------------

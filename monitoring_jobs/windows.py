@@ -16,14 +16,15 @@ _DAYS = {"d": 1, "w": 7}
 
 
 def as_utc(instant: datetime) -> datetime:
-    """Return an aware datetime in UTC.
+    """Return an aware datetime in UTC; subclasses, such as pendulum's, become a plain datetime.
 
     Raises:
         ValueError: The datetime is naive; whose noon would it be?
     """
     if instant.tzinfo is None or instant.utcoffset() is None:
         raise ValueError(f"{instant.isoformat()} has no time zone; add Z or an offset")
-    return instant.astimezone(UTC)
+    utc = instant.astimezone(UTC)
+    return utc if type(utc) is datetime else datetime.fromisoformat(utc.isoformat())
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,0 +1,189 @@
+"""The job publish: a stored evaluation in; Postgres, then the gauges, then the optional sinks."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from monitoring_jobs.errors import InvalidSettings, MonitoringError, SinksFailed, TerminalError
+from monitoring_jobs.results import Evaluation
+from monitoring_jobs.windows import Window
+
+if TYPE_CHECKING:
+    from monitoring_jobs.settings import Settings
+    from monitoring_jobs.sinks.pushgateway import PushgatewaySink, TextfileSink
+
+log = logging.getLogger(__name__)
+
+WRITTEN = "written"
+NOT_NEWEST = "left alone: a newer window of this monitor exists"
+NOT_CONFIGURED = "not configured"
+
+
+def publish(
+    evaluation: Evaluation,
+    settings: Settings,
+    *,
+    sinks: Sequence[str] | None = None,
+    report_html: str | None = None,
+) -> dict[str, str]:
+    """Write an evaluation to its sinks; one that fails keeps none of the others from being written.
+
+    Args:
+        evaluation: What ``evaluate`` returned, or the report store holds.
+        settings: Where the sinks are.
+        sinks: Names of the sinks to write; None takes those that the monitor file asked for.
+        report_html: The report, for sinks that carry it.
+
+    Returns:
+        What happened, by sink.
+
+    Raises:
+        MonitoringError: What the sink raised, where only one was asked for or all that failed
+            failed for good.
+        SinksFailed: Some sinks failed, at least one of them in a way that may pass.
+    """
+    names = tuple(evaluation.sinks if sinks is None else sinks)
+    unknown = [name for name in names if name not in SINKS]
+    if unknown:
+        raise InvalidSettings(f"unknown sink {unknown[0]!r}", f"known are {', '.join(SINKS)}")
+    outcomes: dict[str, str] = {}
+    failures: dict[str, MonitoringError] = {}
+    for name in names:
+        with _collected(name, failures):
+            outcomes[name] = SINKS[name](evaluation, settings, report_html)
+            log.info(
+                "%s of %s: %s",
+                name,
+                evaluation.monitor,
+                outcomes[name],
+                extra={"action": "published", "sink": name, "monitor": evaluation.monitor},
+            )
+    _raise_any(failures)
+    return outcomes
+
+
+def publish_failure(
+    monitor: str,
+    settings: Settings,
+    *,
+    at: datetime,
+    window: Window | None = None,
+    error: MonitoringError | None = None,
+) -> None:
+    """Make a failed evaluation visible: the failure's timestamp as a gauge, and an attempt row.
+
+    Args:
+        monitor: Name of the monitor.
+        settings: Where the sinks are.
+        at: When it failed.
+        window: What was to be judged; None where the run did not come that far.
+        error: Why it failed; an attempt row is written only where window and error are known.
+
+    Raises:
+        MonitoringError: What a sink raised; the other one was told nevertheless.
+    """
+    failures: dict[str, MonitoringError] = {}
+    gauges = _gauge_sink(settings)
+    if gauges is not None:
+        with _collected("pushgateway", failures):
+            gauges.write_failure(monitor, at)
+    if settings.database_url is not None and window is not None and error is not None:
+        from monitoring_jobs.sinks.postgres import PostgresSink
+
+        with _collected("postgres", failures):
+            PostgresSink(settings.require_database_url()).record_error(
+                monitor, window, attempt=uuid.uuid4().hex, computed_at=at, error=str(error)
+            )
+    _raise_any(failures)
+
+
+@contextmanager
+def _collected(sink: str, failures: dict[str, MonitoringError]) -> Iterator[None]:
+    """Keep the failure of one sink from the others."""
+    try:
+        yield
+    except MonitoringError as exc:
+        failures[sink] = exc
+
+
+def _raise_any(failures: dict[str, MonitoringError]) -> None:
+    if len(failures) == 1:
+        raise next(iter(failures.values()))
+    if failures:
+        raise SinksFailed(failures)
+
+
+# --- one function per sink ------------------------------------------------------------------------
+def _to_postgres(evaluation: Evaluation, settings: Settings, _html: str | None) -> str:
+    from monitoring_jobs.sinks.postgres import PostgresSink
+
+    PostgresSink(settings.require_database_url()).write(evaluation)
+    return WRITTEN
+
+
+def _to_gauges(evaluation: Evaluation, settings: Settings, _html: str | None) -> str:
+    """Push the newest window only, so that a backfill never overwrites today's gauges."""
+    from monitoring_jobs.reports.store import ReportStore
+
+    sink = _gauge_sink(settings)
+    if sink is None:
+        return NOT_CONFIGURED
+    store = ReportStore.open(settings.report_store)
+    newest = store.latest(evaluation.monitor)
+    if newest is not None and newest.window.end > evaluation.window.end:
+        return NOT_NEWEST
+    sink.write(evaluation)
+    # A newer window may have been stored, and pushed, between the look and the push.
+    newest = store.latest(evaluation.monitor)
+    if newest is not None and newest.window.end > evaluation.window.end:
+        sink.write(newest)
+        return NOT_NEWEST
+    return WRITTEN
+
+
+def _gauge_sink(settings: Settings) -> PushgatewaySink | TextfileSink | None:
+    from monitoring_jobs.sinks.pushgateway import PushgatewaySink, TextfileSink
+
+    if settings.pushgateway_url is not None:
+        return PushgatewaySink(settings.pushgateway_url.get_secret_value())
+    return TextfileSink(settings.textfile) if settings.textfile is not None else None
+
+
+def _to_webhook(evaluation: Evaluation, settings: Settings, _html: str | None) -> str:
+    from monitoring_jobs.sinks.webhook import WebhookSink
+
+    if settings.webhook_url is None:
+        raise InvalidSettings("no webhook is configured", "set MONITORING_WEBHOOK_URL")
+    token = settings.webhook_token.get_secret_value() if settings.webhook_token else None
+    WebhookSink(settings.webhook_url.get_secret_value(), token).write(evaluation)
+    return WRITTEN
+
+
+def _to_mlflow(evaluation: Evaluation, settings: Settings, html: str | None) -> str:
+    from monitoring_jobs.sinks.mlflow import MlflowSink
+    from monitoring_jobs.tracking import Tracking
+
+    if settings.mlflow_tracking_uri is None:
+        raise InvalidSettings("no MLflow server is configured", "set MLFLOW_TRACKING_URI")
+    if evaluation.model.name is None:
+        raise TerminalError(
+            f"monitor {evaluation.monitor!r} names no model to log its report to",
+            "add model: to the monitor file, or publish: {mlflow: false}",
+        )
+    tracking = Tracking(settings.mlflow_tracking_uri)
+    MlflowSink(tracking.log_evaluation).write(evaluation, html)
+    return WRITTEN
+
+
+Sink = Callable[[Evaluation, "Settings", str | None], str]
+SINKS: Mapping[str, Sink] = {
+    "postgres": _to_postgres,
+    "pushgateway": _to_gauges,
+    "webhook": _to_webhook,
+    "mlflow": _to_mlflow,
+}

@@ -1,0 +1,78 @@
+"""What may not be imported before it is needed: seconds differ by machine, modules do not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "airflow",
+    "alembic",
+    "evidently",
+    "fsspec",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "plotly",
+    "prometheus_client",
+    "psycopg2",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "sqlalchemy",
+)
+
+
+def imported_by(code: str) -> set[str]:
+    """Return the top-level packages that a fresh interpreter has imported after ``code``."""
+    ending = "import json, sys; sys.stdout.write('\\n' + json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{ending}"], capture_output=True, text=True, check=True
+    )
+    names = json.loads(done.stdout.splitlines()[-1])
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.fixture(scope="module")
+def package() -> set[str]:
+    return imported_by("import monitoring_jobs")
+
+
+@pytest.mark.parametrize("library", [*HEAVY, "pydantic", "yaml", "croniter", "typer", "rich"])
+def test_importing_the_package_imports_nothing_heavy(package: set[str], library: str) -> None:
+    assert library not in package
+
+
+def test_reading_a_monitor_file_imports_no_data_library() -> None:
+    """A Dag file does this for every monitor at every parse."""
+    code = "from monitoring_jobs.monitor_files import load_folder; load_folder('dags/monitors')"
+    assert not imported_by(code) & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["evaluate", "--help"], ["validate", "dags/monitors"], ["schema"]]
+)
+def test_light_commands_import_nothing_heavy(words: list[str]) -> None:
+    code = f"from monitoring_jobs.cli import main\ntry: main({words!r})\nexcept SystemExit: pass"
+    assert not imported_by(code) & set(HEAVY)
+
+
+def test_public_names_are_what_they_say() -> None:
+    """``evaluate`` is the function, though a module bears the same name."""
+    code = (
+        "import monitoring_jobs.evaluate, monitoring_jobs.publish, monitoring_jobs as m\n"
+        "assert all(hasattr(m, name) for name in m.__all__)\n"
+        "assert callable(m.evaluate) and callable(m.publish) and callable(m.extract_runs)\n"
+        "from monitoring_jobs import *"
+    )
+    assert "monitoring_jobs" in imported_by(code)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    import monitoring_jobs
+
+    with pytest.raises(AttributeError, match="nonsense"):
+        monitoring_jobs.nonsense  # noqa: B018

@@ -1,0 +1,135 @@
+"""The results model: one value type for every sink, strict JSON, a fixed order of severity."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring_jobs.results import Evaluation, Measurement, Status, verdict
+from tests.fixtures.evaluations import make_evaluation
+
+measurements = st.builds(
+    Measurement,
+    check=st.sampled_from(["schema", "quality", "drift", "performance"]),
+    metric=st.text(min_size=1, max_size=12),
+    column=st.text(max_size=12),
+    segment=st.text(max_size=12),
+    value=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    threshold=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    status=st.sampled_from(Status),
+    detail=st.dictionaries(
+        st.text(max_size=8), st.none() | st.booleans() | st.integers() | st.text(max_size=8)
+    ),
+)
+
+
+def judged(
+    status: Status, check: str = "drift", column: str = "a", metric: str = "m"
+) -> Measurement:
+    return Measurement(check=check, metric=metric, column=column, status=status)
+
+
+# --- the order of severity ------------------------------------------------------------------------
+def test_severity_rises_from_skipped_to_error() -> None:
+    assert sorted(Status, key=lambda status: status.severity) == [
+        Status.SKIPPED,
+        Status.INSUFFICIENT_DATA,
+        Status.OK,
+        Status.WARNING,
+        Status.FAILED,
+        Status.ERROR,
+    ]
+
+
+@given(st.lists(st.sampled_from(Status), min_size=1))
+def test_the_worst_measurement_is_the_verdict(statuses: list[Status]) -> None:
+    worst = verdict(judged(status, metric=str(n)) for n, status in enumerate(statuses))
+    assert worst.severity == max(status.severity for status in statuses)
+
+
+@given(st.lists(st.sampled_from(Status), min_size=1), st.randoms())
+def test_the_order_of_measurements_does_not_matter(statuses: list[Status], random: object) -> None:
+    found = [judged(status, metric=str(n)) for n, status in enumerate(statuses)]
+    shuffled = found.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert verdict(found) is verdict(shuffled)
+
+
+def test_f01_nothing_measured_is_insufficient_data() -> None:
+    assert verdict([]) is Status.INSUFFICIENT_DATA
+
+
+@pytest.mark.parametrize("check", ["quality", "drift"])
+def test_f02_a_window_that_could_not_be_judged_does_not_pass(check: str) -> None:
+    found = [judged(Status.OK), judged(Status.INSUFFICIENT_DATA, check=check, column="")]
+    assert verdict(found) is Status.INSUFFICIENT_DATA
+
+
+def test_f02_too_little_data_hides_no_failure() -> None:
+    found = [judged(Status.FAILED), judged(Status.INSUFFICIENT_DATA, column="")]
+    assert verdict(found) is Status.FAILED
+
+
+def test_missing_labels_leave_the_verdict_to_the_other_checks() -> None:
+    found = [judged(Status.OK), judged(Status.INSUFFICIENT_DATA, check="performance", column="")]
+    assert verdict(found) is Status.OK
+
+
+# --- strict JSON ----------------------------------------------------------------------------------
+@given(st.lists(measurements, unique_by=lambda m: m.key, max_size=5))
+def test_json_reads_back(found: list[Measurement]) -> None:
+    evaluation = make_evaluation(measurements=tuple(found))
+    text = evaluation.to_json()
+    assert Evaluation.from_json(text) == evaluation
+    json.loads(text, parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float64("nan")])
+def test_f09_a_number_that_is_none_never_enters_a_measurement(value: float) -> None:
+    with pytest.raises(ValueError, match=r"is (nan|-?inf)"):
+        Measurement(check="drift", metric="ks", status=Status.OK, value=value)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, np.int8, np.bool_])
+def test_f10_numpy_scalars_become_python_numbers(kind: type) -> None:
+    value = Measurement(check="drift", metric="ks", status=Status.OK, value=kind(1)).value
+    assert type(value) is float
+
+
+def test_f11_a_lone_surrogate_does_not_break_the_file() -> None:
+    evaluation = make_evaluation(measurements=(judged(Status.OK, column="a\ud800b"),))
+    evaluation.to_json().encode("utf-8")
+
+
+def test_two_measurements_of_one_thing_are_refused() -> None:
+    twice = (judged(Status.OK), judged(Status.FAILED))
+    with pytest.raises(ValueError, match="two measurements of"):
+        make_evaluation(measurements=twice)
+
+
+def test_f26_the_same_evaluation_gives_the_same_bytes() -> None:
+    assert make_evaluation().to_json() == make_evaluation().to_json()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 99}', "{"])
+def test_what_is_no_evaluation_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Evaluation.from_json(text)
+
+
+@pytest.mark.parametrize("key", ["monitor", "window", "status", "rows", "measurements"])
+def test_an_evaluation_without_a_key_is_refused(key: str) -> None:
+    raw = make_evaluation().as_dict()
+    del raw[key]
+    with pytest.raises(ValueError, match=key):
+        Evaluation.from_json(json.dumps(raw))
+
+
+def test_the_verdict_survives_the_file() -> None:
+    evaluation = replace(make_evaluation(), status=Status.INSUFFICIENT_DATA, report=None)
+    assert Evaluation.from_json(evaluation.to_json()).status is Status.INSUFFICIENT_DATA

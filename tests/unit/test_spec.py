@@ -1,0 +1,206 @@
+"""MonitorSpec: what a monitor file may say, and what it means."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from monitoring_jobs.spec import (
+    CATEGORICAL_METHODS,
+    NUMERICAL_METHODS,
+    P_VALUE_METHODS,
+    MonitorSpec,
+    json_schema,
+)
+
+SMALLEST: dict[str, Any] = {
+    "name": "wine_quality",
+    "data": {"source": "parquet", "path": "predictions/*.parquet", "timestamp": "ts"},
+    "reference": {"source": "parquet", "path": "reference.parquet"},
+}
+# DESIGN.md's full example, every key of it.
+FULL = """
+name: wine_quality
+description: Wine classifier behind the sommelier app
+owner: ml-platform@example.com
+schedule: "@daily"
+window: 1d
+delay: 2h
+model: {name: wine_quality, alias: champion}
+task: classification
+data:
+  source: parquet
+  path: s3://predictions/wine/
+  timestamp: ts
+reference: {source: mlflow_artifact, path: reference.parquet}
+columns:
+  numerical: [alcohol, malic_acid]
+  categorical: [region]
+  prediction: prediction
+  target: label
+  id: request_id
+segments: [region]
+checks:
+  schema: {}
+  quality: {missing_share: 0.05, outlier_share: 0.05}
+  drift:
+    numerical: {method: wasserstein, threshold: 0.1}
+    categorical: {method: jensenshannon, threshold: 0.1}
+    columns: {alcohol: {method: ks, threshold: 0.05}}
+    share: 0.5
+    min_rows: 100
+  performance: {accuracy: {min: 0.85}}
+report: {when: always, rows: 20000}
+publish: {pushgateway: true, webhook: false, mlflow: false}
+"""
+
+
+def spec_of(**keys: Any) -> MonitorSpec:
+    return MonitorSpec.model_validate({**SMALLEST, **keys})
+
+
+def test_three_keys_are_enough() -> None:
+    spec = spec_of()
+    assert str(spec.boundaries.cron) == "0 0 * * *"
+    assert spec.length is None
+    assert spec.checks.drift is not False
+    assert spec.publish.pushgateway
+
+
+def test_designs_full_example_loads() -> None:
+    spec = MonitorSpec.model_validate(yaml.safe_load(FULL))
+    assert spec.patience.nominal.total_seconds() == 7200
+    assert spec.checks.drift is not False
+    assert spec.checks.drift.method_for("alcohol", "numerical").method == "ks"
+    assert spec.checks.drift.method_for("malic_acid", "numerical").limit == 0.1
+
+
+def test_sql_needs_no_timestamp_where_the_query_binds_the_window() -> None:
+    query = "SELECT * FROM log WHERE ts >= :start AND ts < :end"
+    spec_of(data={"source": "sql", "connection": "warehouse", "query": query})
+    with pytest.raises(ValidationError, match="needed to place rows in a window"):
+        spec_of(data={"source": "sql", "connection": "warehouse", "query": "SELECT ts::end"})
+
+
+@pytest.mark.parametrize("check", ["schema", "quality", "drift", "performance"])
+def test_each_check_can_be_turned_off(check: str) -> None:
+    checks = spec_of(checks={check: False}).checks
+    assert getattr(checks, "schema_" if check == "schema" else check) is False
+
+
+def test_a_columns_own_limit_wins_and_null_judges_nothing() -> None:
+    quality = spec_of(
+        checks={"quality": {"missing_share": 0.1, "columns": {"a": {"missing_share": None}}}}
+    ).checks.quality
+    assert quality is not False
+    assert quality.limit("missing_share", "a") is None
+    assert quality.limit("missing_share", "b") == 0.1
+    assert quality.limit("new_category_share", "a") == 0.05
+
+
+# --- F62: what a monitor file may not say ---------------------------------------------------------
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"name": "../etc"}, "pattern"),
+        ({"name": "x" * 101}, "pattern"),
+        ({"schedule": "61 * * * *"}, "neither a cron"),
+        ({"timezone": "Europe/Atlantis"}, "is no time zone"),
+        ({"timezone": "../../etc/passwd"}, "is no time zone"),
+        ({"window": "0d"}, "longer than nothing"),
+        ({"window": "1 fortnight"}, "is not a duration"),
+        ({"delay": "-2h"}, "is not a duration"),
+        ({"model": {"name": "m", "alias": "a", "version": "1"}}, "not both"),
+        ({"columns": {"target": "label"}}, "say classification or regression"),
+        ({"columns": {"numerical": ["a"], "categorical": ["a"]}}, "listed twice: a"),
+        ({"checks": {"drift": {"numerical": {"method": "ks", "threshold": -1}}}}, "greater than"),
+        ({"checks": {"drift": {"share": 1.5}}}, "less than or equal to 1"),
+        ({"checks": {"drift": {"min_rows": 0}}}, "greater than or equal to 1"),
+        ({"checks": {"drift": {"numerical": {"method": "chisquare"}}}}, "no method for numerical"),
+        ({"checks": {"drift": {"categorical": {"method": "ks"}}}}, "no method for categorical"),
+        ({"checks": {"performance": {"accuracy": {}}}}, "give min or max"),
+        ({"checks": {"performance": {"accuracy": {"min": 2, "max": 1}}}}, "min is above max"),
+        ({"reference": {"source": "mlflow_artifact", "path": "m.pkl"}}, "only .parquet and .csv"),
+        ({"reference": {"source": "mlflow_artifact", "path": "r.csv"}}, "no model is named"),
+        ({"reference": {"source": "trailing", "windows": 0}}, "greater than or equal to 1"),
+        ({"data": {"source": "sql", "connection": "c", "timestamp": "t"}}, "query or table"),
+        ({"data": {"source": "parquet", "path": "p"}}, "needed to place rows"),
+        ({"report": {"rows": 1}}, "greater than or equal to 100"),
+    ],
+)
+def test_f62_nonsense_is_refused(keys: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(complaint)):
+        spec_of(**keys)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_f62_thresholds_are_numbers(number: float) -> None:
+    with pytest.raises(ValidationError, match="finite number"):
+        spec_of(checks={"drift": {"numerical": {"method": "ks", "threshold": number}}})
+    with pytest.raises(ValidationError, match="finite number"):
+        spec_of(checks={"performance": {"mae": {"max": number}}})
+
+
+@pytest.mark.parametrize("path", ["../secret.parquet", "/etc/x.csv", "a/../../b.csv"])
+def test_f18_an_artifact_lies_inside_its_run(path: str) -> None:
+    with pytest.raises(ValidationError, match=r"without '\.\.'"):
+        spec_of(model={"name": "m"}, reference={"source": "mlflow_artifact", "path": path})
+
+
+@pytest.mark.parametrize("table", ["log; DROP TABLE x", "a.b.c", '"log"', ""])
+def test_f12_a_table_is_a_plain_name(table: str) -> None:
+    with pytest.raises(ValidationError):
+        spec_of(data={"source": "sql", "connection": "c", "table": table, "timestamp": "t"})
+
+
+def test_a_methods_kind_is_judged_for_columns_of_their_own() -> None:
+    with pytest.raises(ValidationError, match="is no method for categorical columns"):
+        spec_of(
+            columns={"categorical": ["region"]},
+            checks={"drift": {"columns": {"region": {"method": "wasserstein"}}}},
+        )
+
+
+# --- identity -------------------------------------------------------------------------------------
+def test_the_hash_is_of_the_meaning_only() -> None:
+    plain = spec_of()
+    assert plain.spec_hash == spec_of(description="other prose", owner="else").spec_hash
+    assert plain.spec_hash == spec_of(schedule="@daily", checks={"schema": {}}).spec_hash
+    assert plain.spec_hash != spec_of(checks={"drift": {"share": 0.4}}).spec_hash
+
+
+@given(st.permutations(list(yaml.safe_load(FULL).items())))
+def test_the_hash_does_not_depend_on_the_order_of_keys(items: list[tuple[str, Any]]) -> None:
+    assert (
+        MonitorSpec.model_validate(dict(items)).spec_hash
+        == MonitorSpec.model_validate(yaml.safe_load(FULL)).spec_hash
+    )
+
+
+def test_relative_paths_start_where_the_file_lies(tmp_path: Path) -> None:
+    assert spec_of().located_in(tmp_path).folder == tmp_path
+
+
+def test_every_default_method_has_a_threshold() -> None:
+    for method in {*NUMERICAL_METHODS, *CATEGORICAL_METHODS}:
+        kind = "numerical" if method in NUMERICAL_METHODS else "categorical"
+        drift = spec_of(checks={"drift": {kind: {"method": method}}}).checks.drift
+        assert drift is not False
+        chosen = drift.method_for("a", kind)
+        assert chosen.limit == (0.05 if method in P_VALUE_METHODS else 0.1)
+        assert chosen.is_p_value == (method in P_VALUE_METHODS)
+
+
+# --- the schema for editors -----------------------------------------------------------------------
+def test_the_schema_names_every_key_of_the_full_example() -> None:
+    schema = json_schema()
+    assert schema["additionalProperties"] is False
+    assert set(yaml.safe_load(FULL)) <= set(schema["properties"])
+    assert set(schema["required"]) == {"name", "data", "reference"}
