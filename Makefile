@@ -1,0 +1,76 @@
+# Everything a developer types. Nothing here needs root, save for the Debian packages of the tests.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help demo test lint format bench packages clean
+
+UV_ON_PATH := $(shell command -v uv 2>/dev/null)
+UV := $(or $(UV_ON_PATH),.venv/bin/uv)
+BIN := .venv/bin
+# The first Python of a supported version; PYTHON=/path/to/python makes the choice yours.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+# More or fewer test processes: make test WORKERS=4; some tests only: make test TESTS=tests/unit
+WORKERS ?= 2
+TESTS ?= tests
+ROWS ?= 10000 100000 1000000
+
+help:  ## Show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.synced-demo  ## Run the whole monitoring day on this machine, under .demo/
+	@$(BIN)/monitoring-jobs demo
+
+test: .venv/.synced-dev  ## Run all tests against real services
+	@.ci/packages
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
+
+lint: .venv/.synced-dev  ## Check style, types, import rules, SQL and that the docs are true
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sqlfluff lint --processes 1 sql
+	@$(BIN)/pytest -q -p no:randomly tests/unit/test_docs.py
+
+format: .venv/.synced-dev  ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: .venv/.synced-dev  ## Time evaluate beside bare Evidently (ROWS="10000 1000000")
+	@$(BIN)/python -m tests.benchmarks --rows $(ROWS)
+
+packages:  ## Install the Debian packages of the tests (root), or name the missing ones
+	@.ci/packages
+
+clean:  ## Remove the virtual environment, caches and the demo
+	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the virtual environment: made once, brought up to date when the lock file changes --------------
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found;" \
+		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+		echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one that is:" \
+		"make PYTHON=/path/to/python3.12" >&2; exit 1; }
+ifdef UV_ON_PATH
+	@$(UV) venv --quiet --allow-existing --python "$(PYTHON)" .venv
+else
+	@$(PYTHON) -m venv .venv || { \
+		echo "$(PYTHON) cannot make virtual environments; install python3-venv, or uv" >&2; exit 1; }
+endif
+
+.venv/bin/uv: | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+
+.venv/.synced-demo: pyproject.toml uv.lock | $(BIN)/python $(UV)
+	@$(UV) sync --frozen --inexact --extra demo
+	@touch $@
+
+# All that the demo needs is among it.
+.venv/.synced-dev: pyproject.toml uv.lock | $(BIN)/python $(UV)
+	@$(UV) sync --frozen --inexact --extra dev
+	@touch $@ .venv/.synced-demo

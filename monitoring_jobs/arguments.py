@@ -1,0 +1,94 @@
+"""Windows, durations and names out of what a person types on the command line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+
+import typer
+
+from monitoring_jobs.errors import EmptyWindow
+from monitoring_jobs.monitor_files import load_folder
+from monitoring_jobs.spec import MonitorSpec
+from monitoring_jobs.windows import Duration, Request, Window, resolve, windows_between
+
+
+def instant(option: str, text: str, zone: tzinfo) -> datetime:
+    """Read an ISO date or time; one without an offset is meant in ``zone``.
+
+    Raises:
+        typer.BadParameter: The text is no ISO date or time.
+    """
+    try:
+        read = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(
+            f"{option}: {text!r} is no instant; write 2026-11-20 or 2026-11-20T06:00:00Z"
+        ) from None
+    return read if read.tzinfo is not None else read.replace(tzinfo=zone)
+
+
+def window(spec: MonitorSpec, start: str | None, end: str | None) -> Window:
+    """Return the window between two instants, or the last complete one where both are None.
+
+    Raises:
+        EmptyWindow: Only one end is given, or they are not in order.
+    """
+    request = Request(
+        start=None if start is None else instant("--start", start, spec.zone),
+        end=None if end is None else instant("--end", end, spec.zone),
+        run_after=datetime.now(UTC),
+    )
+    return resolve(request, spec.boundaries, length=spec.length, delay=spec.patience)
+
+
+def windows(spec: MonitorSpec, start: str, end: str, every: str | None) -> list[Window]:
+    """Return every window of a period, oldest first.
+
+    Raises:
+        EmptyWindow: No window ends in the period.
+    """
+    first, last = instant("--start", start, spec.zone), instant("--end", end, spec.zone)
+    found = list(
+        windows_between(
+            first, last, spec.boundaries, length=spec.length, every=_duration("--every", every)
+        )
+    )
+    if not found:
+        raise EmptyWindow(
+            f"no window of monitor {spec.name!r} ends between {start} and {end}",
+            "give a longer period, or --every",
+        )
+    return found
+
+
+def length(option: str, text: str | None) -> timedelta | None:
+    """Read a duration, with days of 24 hours.
+
+    Raises:
+        typer.BadParameter: The text is no duration.
+    """
+    duration = _duration(option, text)
+    return duration.nominal if duration else None
+
+
+def known_monitors(folder: Path) -> list[str] | None:
+    """Return the names of all monitors in a folder; None where they cannot all be known.
+
+    A broken file may hold any name: the gauges of its monitor must not be taken for left over.
+    """
+    files = load_folder(folder)
+    names = [file.spec.name for file in files if file.spec is not None]
+    return names if names and len(names) == len(files) else None
+
+
+def _duration(option: str, text: str | None) -> Duration | None:
+    if text is None:
+        return None
+    try:
+        duration = Duration.parse(text)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{option}: {exc}") from None
+    if duration.count == 0:
+        raise typer.BadParameter(f"{option}: must be longer than nothing")
+    return duration

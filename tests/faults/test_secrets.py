@@ -1,0 +1,87 @@
+"""F63: a canary secret in every setting appears in nothing that a person can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.command_line import Cli
+from tests.fixtures.monitors import MonitorFactory
+
+CANARY = "canary-5e0fd1"
+DAY_ARGS = ("--start", "2026-11-20", "--end", "2026-11-21", "--no-report")
+# Nothing listens on port 1: every service is down, and its address holds the secret.
+SECRETS = {
+    "MONITORING_DATABASE_URL": f"postgresql://writer:{CANARY}@127.0.0.1:1/monitoring",
+    "MLFLOW_TRACKING_URI": f"http://user:{CANARY}@127.0.0.1:1",
+    "PUSHGATEWAY_URL": f"http://user:{CANARY}@127.0.0.1:1",
+    "MONITORING_WEBHOOK_URL": f"http://127.0.0.1:1/hook?key={CANARY}",
+    "MONITORING_WEBHOOK_TOKEN": CANARY,
+    "MONITORING_CONNECTION_WAREHOUSE": f"postgresql://reader:{CANARY}@127.0.0.1:1/warehouse",
+}
+
+
+@pytest.fixture(autouse=True)
+def _secrets(command_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+@pytest.mark.parametrize("command", ["migrate", "extract", "maintain", "run", "evaluate"])
+def test_f63_no_command_shows_a_secret_while_every_service_is_down(
+    cli: Cli,
+    make_monitor: MonitorFactory,
+    tmp_path: Path,
+    command: str,
+    debug: tuple[str, ...],
+) -> None:
+    words = [make_monitor(), *DAY_ARGS] if command in ("run", "evaluate") else []
+    code, out, err = cli(command, *words, *debug)
+    assert code == (0 if command == "evaluate" else 1)
+    assert CANARY not in out + err
+    if code and not debug:
+        assert err.count("\n") == 1
+    assert all(CANARY.encode() not in path.read_bytes() for path in files_below(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {
+            "data": {
+                "source": "sql",
+                "connection": "warehouse",
+                "query": "SELECT * FROM log WHERE ts >= :start AND ts < :end",
+            }
+        },
+        {
+            "model": {"name": "wine", "alias": "champion"},
+            "reference": {"source": "mlflow_artifact", "path": "reference.parquet"},
+        },
+    ],
+    ids=["sql", "mlflow"],
+)
+def test_f63_no_source_shows_a_secret_while_it_is_down(
+    cli: Cli, make_monitor: MonitorFactory, keys: dict[str, object]
+) -> None:
+    code, out, err = cli("evaluate", make_monitor(**keys), *DAY_ARGS)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert CANARY not in out + err
+
+
+@pytest.mark.parametrize("sink", ["postgres", "pushgateway", "webhook"])
+def test_f63_no_sink_shows_a_secret_while_it_is_down(
+    cli: Cli, make_monitor: MonitorFactory, tmp_path: Path, sink: str
+) -> None:
+    assert cli("evaluate", make_monitor(), *DAY_ARGS, "--out", tmp_path / "out")[0] == 0
+    code, out, err = cli("publish", tmp_path / "out", "--sink", sink)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert CANARY not in out + err

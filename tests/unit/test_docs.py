@@ -1,0 +1,125 @@
+"""The docs are true: commands and settings are documented, examples load, links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+import yaml
+
+from monitoring_jobs.cli import app
+from monitoring_jobs.results import Status
+from monitoring_jobs.settings import CONNECTION_PREFIX, Settings, environment_names
+from monitoring_jobs.spec import (
+    CATEGORICAL_METHODS,
+    NUMERICAL_METHODS,
+    MonitorSpec,
+    PerformanceCheck,
+    QualityLimits,
+    json_schema,
+)
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def monitor_files(page: str) -> list[str]:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text_of(page), flags=re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if "\nname:" in f"\n{block}"]
+
+
+def identifier(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_is_documented_with_its_options(command: str) -> None:
+    page = text_of("docs/commands.md")
+    assert f"`monitoring-jobs {command}" in page
+    for parameter in COMMANDS[command].params:
+        for option in parameter.opts:
+            if option.startswith("--") and option != "--help":
+                assert option in page, f"{command} {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identifier)
+def test_every_documented_command_exists(page: Path) -> None:
+    used = re.findall(r"monitoring-jobs ([a-z]+)", page.read_text(encoding="utf-8"))
+    assert set(used) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identifier)
+def test_every_documented_make_target_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):.*## ", text_of("Makefile"), flags=re.MULTILINE))
+    used = re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert set(used) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identifier)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/monitor-file.md"])
+def test_every_monitor_file_in_the_docs_loads(page: str) -> None:
+    blocks = monitor_files(page)
+    assert blocks
+    for block in blocks:
+        MonitorSpec.model_validate(yaml.safe_load(block))
+
+
+def test_the_readmes_monitor_file_is_the_smallest() -> None:
+    (smallest,) = monitor_files("README.md")
+    assert set(yaml.safe_load(smallest)) == set(json_schema()["required"])
+
+
+def test_the_committed_schema_is_the_commands() -> None:
+    committed = json.loads(text_of("docs/monitor.schema.json"))
+    assert committed == json_schema(), "run: monitoring-jobs schema > docs/monitor.schema.json"
+
+
+@pytest.mark.parametrize("key", sorted(json_schema()["properties"]))
+def test_every_key_of_a_monitor_file_is_documented(key: str) -> None:
+    assert re.search(rf"\b{key}\b", text_of("docs/monitor-file.md"))
+
+
+def test_every_setting_is_documented() -> None:
+    page = text_of("docs/operations/configuration.md")
+    settings = set(Settings.model_fields) - {"connections"}
+    names = {name for setting in settings for name in environment_names(setting)}
+    assert {name for name in {*names, CONNECTION_PREFIX} if f"`{name}" not in page} == set()
+
+
+@pytest.mark.parametrize(
+    "metric",
+    sorted(
+        {*NUMERICAL_METHODS, *CATEGORICAL_METHODS}
+        | set(QualityLimits.model_fields)
+        | (set(PerformanceCheck.model_fields) - {"min_labels"})
+    ),
+)
+def test_every_metric_that_can_be_judged_has_its_formula(metric: str) -> None:
+    page = text_of("docs/checks-and-metrics.md")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert any(f"`{metric}`" in row for row in rows)
+
+
+def test_every_status_stands_in_the_order_of_severity() -> None:
+    page = text_of("docs/decisions/0002-status-order.md")
+    order = " < ".join(f"`{status}`" for status in sorted(Status, key=lambda s: s.severity))
+    assert order in page
+
+
+def test_the_makefile_has_ten_targets_at_most() -> None:
+    targets = re.findall(r"^[a-z]+:.*## ", text_of("Makefile"), flags=re.MULTILINE)
+    assert 0 < len(targets) <= 10
