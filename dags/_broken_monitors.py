@@ -1,0 +1,62 @@
+"""Monitor files that cannot be used: each shows as a Dag of its own that names what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from _shared import MONITOR_DAG, task_defaults
+from airflow.sdk import DAG, CronDataIntervalTimetable, literal, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from monitoring_jobs.monitor_files import MonitorFile
+
+
+def dag_ids(files: Sequence[MonitorFile]) -> Iterator[tuple[MonitorFile, str]]:
+    """Yield every file with its Dag's id: by the monitor's name, a broken file by its own.
+
+    A broken file whose name would take the id of another Dag gets a number.
+    """
+    taken = {f"monitor__{file.spec.name}" for file in files if file.spec}
+    for file in files:
+        if file.spec:
+            yield file, f"monitor__{file.spec.name}"
+            continue
+        wanted = dag_id = f"monitor__{_name(file)}"
+        number = 2
+        while dag_id in taken:
+            dag_id, number = f"{wanted}__{number}", number + 1
+        taken.add(dag_id)
+        yield file, dag_id
+
+
+def broken_dag(dag_id: str, file: MonitorFile) -> DAG:
+    """Build the Dag of a file that cannot be used: it fails each day until somebody mends it."""
+    with DAG(
+        dag_id,
+        schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+        default_args=task_defaults(_name(file)),
+        doc_md=_as_markdown(file.problems),
+        tags=["monitoring", "broken"],
+        **MONITOR_DAG,
+    ) as dag:
+        # A file's text is data: literal() keeps it from being rendered as a template.
+        read_monitor_file(literal(list(file.problems)))
+    return dag
+
+
+@task
+def read_monitor_file(problems: list[str]) -> None:
+    """Fail with the problems of a monitor file."""
+    raise AirflowFailException("\n".join(problems))
+
+
+def _name(file: MonitorFile) -> str:
+    """Return the file's name in the letters that a Dag id may have."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", file.path.stem)[:100]
+
+
+def _as_markdown(problems: Sequence[str]) -> str:
+    """Return problems as an indented block, in which no markup is alive."""
+    lines = [line for problem in problems for line in problem.splitlines()]
+    return "This monitor file cannot be used:\n\n" + "\n".join(f"    {line}" for line in lines)

@@ -1,0 +1,229 @@
+"""Airflow connections as settings of the jobs; read inside tasks only, never while parsing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+from pydantic import SecretStr
+
+from monitoring_jobs.errors import InvalidSettings
+from monitoring_jobs.settings import Settings
+from monitoring_jobs.spec import MonitorSpec, SqlSource
+
+POSTGRES = "monitoring_postgres"
+MLFLOW = "monitoring_mlflow"
+PUSHGATEWAY = "monitoring_pushgateway"
+WEBHOOK = "monitoring_webhook"
+OBJECT_STORAGE = "monitoring_object_storage"
+
+_DIALECTS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
+# Extras that speak to Airflow's own hooks, not to a database driver.
+_HOOK_EXTRAS = frozenset(
+    {
+        "sqlalchemy_scheme",
+        "cursor",
+        "iam",
+        "redshift",
+        "redshift-serverless",
+        "aws_conn_id",
+        "region_name",
+        "cluster-identifier",
+        "workgroup-name",
+        "azure_conn_id",
+        "client_log_level",
+        "enable_log_db_messages",
+    }
+)
+# Variables that the object stores' drivers read, by type of connection: login, password, extras.
+_STORES: Mapping[str, tuple[str | None, str | None, Mapping[str, str]]] = {
+    "aws": (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        {
+            "aws_session_token": "AWS_SESSION_TOKEN",
+            "region_name": "AWS_DEFAULT_REGION",
+            "endpoint_url": "AWS_ENDPOINT_URL",
+        },
+    ),
+    "google_cloud_platform": (
+        None,
+        None,
+        {"key_path": "GOOGLE_APPLICATION_CREDENTIALS", "project": "GOOGLE_CLOUD_PROJECT"},
+    ),
+    "wasb": (
+        "AZURE_STORAGE_ACCOUNT_NAME",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        {
+            "connection_string": "AZURE_STORAGE_CONNECTION_STRING",
+            "sas_token": "AZURE_STORAGE_SAS_TOKEN",
+        },
+    ),
+}
+
+
+def settings_from_connections(spec: MonitorSpec | None = None) -> Settings:
+    """Read the environment; connections of the same purpose win. Secrets are masked in logs.
+
+    Args:
+        spec: A monitor whose SQL sources need connections too.
+
+    Raises:
+        InvalidSettings: A variable or connection is malformed.
+    """
+    found: dict[str, Any] = {}
+    if (postgres := _connection(POSTGRES)) is not None:
+        found["database_url"] = SecretStr(database_url(postgres))
+    if (mlflow := _connection(MLFLOW)) is not None:
+        found["mlflow_tracking_uri"] = http_url(mlflow)
+    if (gateway := _connection(PUSHGATEWAY)) is not None:
+        found["pushgateway_url"] = SecretStr(http_url(gateway, login=True))
+    if (webhook := _connection(WEBHOOK)) is not None:
+        # A password without a login is a bearer token.
+        found["webhook_url"] = SecretStr(http_url(webhook, login=bool(webhook.login)))
+        token = None if webhook.login else webhook.password
+        found["webhook_token"] = SecretStr(token) if token else None
+    sources = (spec.data, spec.reference) if spec else ()
+    named = {source.connection for source in sources if isinstance(source, SqlSource)}
+    found["connections"] = {
+        name.lower(): SecretStr(database_url(connection))
+        for name in sorted(named)
+        if (connection := _connection(name)) is not None
+    }
+    settings = Settings.load(**found)
+    _mask(settings)
+    return settings
+
+
+@contextmanager
+def environment_from_connections() -> Iterator[None]:
+    """Set the variables that MLflow's client and the object stores' drivers read, for a while."""
+    variables: dict[str, str] = {}
+    if (mlflow := _connection(MLFLOW)) is not None:
+        variables |= _given(
+            {
+                "MLFLOW_TRACKING_USERNAME": mlflow.login,
+                "MLFLOW_TRACKING_PASSWORD": mlflow.password,
+                "MLFLOW_TRACKING_TOKEN": mlflow.extra_dejson.get("token"),
+            }
+        )
+    if (storage := _connection(OBJECT_STORAGE)) is not None:
+        variables |= _storage_variables(storage)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def database_url(connection: Connection) -> str:
+    """Return the SQLAlchemy URL of a connection, password included."""
+    extras = {key: value for key, value in connection.extra_dejson.items() if value is not None}
+    kind = (connection.conn_type or "").lower()
+    scheme = extras.get("sqlalchemy_scheme") or _DIALECTS.get(kind, kind)
+    if not scheme:
+        raise InvalidSettings(f"connection {connection.conn_id!r} has no type", "give it one")
+    if scheme.startswith("sqlite"):
+        return f"{scheme}:///{connection.host or connection.schema or ''}"
+    login = quote(connection.login or "", safe="")
+    if connection.password:
+        login += ":" + quote(connection.password, safe="")
+    port = f":{connection.port}" if connection.port else ""
+    query = urlencode(
+        {
+            key: value
+            for key, value in extras.items()
+            if key not in _HOOK_EXTRAS and isinstance(value, str | int) and value != ""
+        }
+    )
+    host = f"{login}@{connection.host or ''}{port}" if login else f"{connection.host or ''}{port}"
+    path = quote(connection.schema or "", safe="")
+    return f"{scheme}://{host}/{path}" + (f"?{query}" if query else "")
+
+
+def http_url(connection: Connection, *, login: bool = False) -> str:
+    """Return the URL of an HTTP service; login and password only where they are asked for.
+
+    Airflow's form keeps the scheme in ``schema``, its URIs keep the path there: both are read.
+    """
+    host, schema = (connection.host or "").rstrip("/"), connection.schema or ""
+    if not host:
+        raise InvalidSettings(f"connection {connection.conn_id!r} names no host", "give it one")
+    scheme, separator, rest = host.partition("://")
+    if not separator:
+        kinds = (schema.lower(), (connection.conn_type or "").lower())
+        scheme, rest = next((kind for kind in kinds if kind in ("http", "https")), "http"), host
+    name, slash, path = rest.partition("/")
+    if connection.port:
+        name += f":{connection.port}"
+    if schema and schema.lower() not in ("http", "https"):
+        slash, path = "/", schema.strip("/")
+    user = ""
+    if login and (connection.login or connection.password):
+        password = quote(connection.password or "", safe="")
+        user = f"{quote(connection.login or '', safe='')}:{password}@"
+    return f"{scheme}://{user}{name}{slash}{path}"
+
+
+def _connection(name: str) -> Connection | None:
+    try:
+        found: Connection = Connection.get(name)
+    except AirflowNotFoundException:
+        return None
+    return found
+
+
+def _storage_variables(connection: Connection) -> dict[str, str]:
+    kind = (connection.conn_type or "").lower().replace("-", "_")
+    if kind not in _STORES:
+        raise InvalidSettings(
+            f"connection {OBJECT_STORAGE!r} is of type {kind!r}", f"use one of {', '.join(_STORES)}"
+        )
+    login, password, names = _STORES[kind]
+    extras = connection.extra_dejson
+    variables = {variable: extras.get(key) for key, variable in names.items()}
+    if login and password:
+        variables |= {login: connection.login, password: connection.password}
+    if "AWS_ENDPOINT_URL" in variables:
+        # MLflow's client reads the endpoint from a variable of its own.
+        variables["MLFLOW_S3_ENDPOINT_URL"] = variables["AWS_ENDPOINT_URL"]
+    return _given(variables)
+
+
+def _given(variables: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in variables.items() if value}
+
+
+def _mask(settings: Settings) -> None:
+    """Hide secrets from the logs of tasks: those of the environment are unknown to Airflow."""
+    secrets = [
+        settings.database_url,
+        settings.pushgateway_url,
+        settings.webhook_url,
+        settings.webhook_token,
+        *settings.connections.values(),
+    ]
+    values = [secret.get_secret_value() for secret in secrets if secret is not None]
+    if settings.mlflow_tracking_uri is not None:
+        values.append(settings.mlflow_tracking_uri)
+    for value in values:
+        password = urlsplit(value).password if "://" in value else value
+        if password:
+            mask_secret(password)
+            mask_secret(unquote(password))
+    if settings.webhook_url is not None:
+        # Receivers like Slack keep their secret in the path; a short one is no secret.
+        path = urlsplit(settings.webhook_url.get_secret_value()).path
+        if len(path) > 8:
+            mask_secret(path)

@@ -1,0 +1,54 @@
+"""Keep the stores in shape: partitions, retention, gauges of removed monitors, orphan reports.
+
+Nothing is deleted by age unless a retention is given, here or by `MONITORING_RETENTION_DAYS` and
+`MONITORING_REPORT_RETENTION_DAYS`. Gauges of monitors that no longer have a file are removed; while
+any monitor file is broken, they are left alone.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from _connections import settings_from_connections
+from _shared import days, days_param, guarded, known_monitors, small_json, task_defaults
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+
+
+@task(execution_timeout=timedelta(hours=1), multiple_outputs=False)
+def maintain() -> dict[str, Any]:
+    """Maintain once; return what was done."""
+    from monitoring_jobs.maintain import maintain as run_maintenance
+
+    params = get_current_context()["params"]
+    with guarded():
+        summary = run_maintenance(
+            settings_from_connections(),
+            now=datetime.now(UTC),
+            monitors=known_monitors(),
+            retention=days(params["retention_days"]),
+            report_retention=days(params["report_retention_days"]),
+        )
+    return small_json(summary)
+
+
+with DAG(
+    "maintain_store",
+    schedule=CronTriggerTimetable(
+        os.environ.get("MONITORING_MAINTAIN_SCHEDULE", "30 3 * * *"), timezone="UTC"
+    ),
+    catchup=False,
+    max_active_runs=1,  # two at once would only wait for each other's locks
+    is_paused_upon_creation=False,
+    default_args=task_defaults(),
+    params={
+        "retention_days": days_param("evaluations in Postgres", "MONITORING_RETENTION_DAYS"),
+        "report_retention_days": days_param(
+            "evaluations and reports in the report store", "MONITORING_REPORT_RETENTION_DAYS"
+        ),
+    },
+    doc_md=__doc__,
+    tags=["monitoring"],
+):
+    maintain()
