@@ -1,0 +1,122 @@
+"""Which failures of an MLflow server pass by themselves, and what to tell about the others."""
+
+from __future__ import annotations
+
+import re
+
+from monitoring_jobs.errors import MonitoringError, TrackingRefused, TrackingUnavailable
+
+# Codes of MLflow's own JSON errors. INTERNAL_ERROR is also what its client says of all it does not
+# understand, so it is looked at last.
+_PASSING = {
+    "INTERNAL_ERROR",
+    "TEMPORARILY_UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+    "ABORTED",
+    "CANCELLED",
+}
+_UNAUTHENTICATED = {"UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
+_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_STATUS_IN_TEXT = re.compile(r"failed with error code (\d{3})\b")
+_CREDENTIALS = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+_LONGEST = 200
+
+
+class ForeignAnswer(TrackingRefused):
+    """Something answered at the address, and it was not MLflow's interface."""
+
+
+def translated(exc: Exception, server: str, password: str = "") -> MonitoringError:
+    """Return what to raise for a failed call.
+
+    Args:
+        exc: An exception of MLflow's client, of requests, or of the operating system.
+        server: Address of the server, free of credentials.
+        password: Not repeated, even where the server does.
+    """
+    text = str(exc).replace(password, "***") if password else str(exc)
+    if "Invalid Host header" in text:
+        return TrackingRefused(
+            f"MLflow at {server} does not accept the host name it is called by",
+            "start it with MLFLOW_SERVER_ALLOWED_HOSTS (or --allowed-hosts) naming that host",
+        )
+    code = _code(exc)
+    status = _status(exc, text)
+    answered = _says_code_in_json(exc) or status is not None
+    if not answered:
+        return _without_answer(exc, text, server)
+    if status in (401, 403) or code in _UNAUTHENTICATED or code == "PERMISSION_DENIED":
+        return TrackingRefused(f"MLflow at {server} refuses the credentials", _CREDENTIALS)
+    if status in _PASSING_STATUS or (status is None and code in _PASSING):
+        return TrackingUnavailable(
+            f"MLflow at {server} answered with a server error ({status or code})", "try again later"
+        )
+    if status is not None and not _says_code_in_json(exc):
+        return _foreign(server, f"status {status}")
+    return TrackingRefused(f"MLflow at {server}: {_sentence(text)}")
+
+
+def _without_answer(exc: Exception, text: str, server: str) -> MonitoringError:
+    from requests import exceptions as http
+
+    chain = _chain(exc)
+    if "not in a valid JSON format" in text or type(exc).__name__ == "ParseError":
+        return _foreign(server, "no JSON")
+    if any(isinstance(link, http.SSLError) for link in chain):
+        return TrackingRefused(
+            f"the TLS certificate of MLflow at {server} is not trusted",
+            "set MLFLOW_TRACKING_SERVER_CERT_PATH to its authority's certificate",
+        )
+    if any(isinstance(link, (http.InvalidURL, http.InvalidSchema, UnicodeError)) for link in chain):
+        return TrackingRefused(f"{server} is no address of an MLflow server")
+    if any(isinstance(link, http.RequestException) for link in chain):
+        # With no retries left, a timeout comes wrapped as a connection error.
+        slow = "timed out" in text or any(isinstance(link, http.Timeout) for link in chain)
+        refused = any(isinstance(link, http.RetryError) for link in chain)
+        problem = "is too slow" if slow else "answers with errors" if refused else "does not answer"
+        return TrackingUnavailable(f"MLflow at {server} {problem}", "try again later")
+    if isinstance(exc, OSError):
+        return TrackingRefused(f"an artifact of MLflow at {server}: {exc.strerror or 'unreadable'}")
+    return TrackingRefused(f"MLflow at {server}: {_sentence(text)}")
+
+
+def _foreign(server: str, what: str) -> ForeignAnswer:
+    return ForeignAnswer(
+        f"{server} does not answer as MLflow does ({what})",
+        "look for a login page or proxy in between, and check MLFLOW_TRACKING_URI",
+    )
+
+
+def _code(exc: Exception) -> str | None:
+    code = getattr(exc, "error_code", None)
+    return code if isinstance(code, str) else None
+
+
+def _says_code_in_json(exc: Exception) -> bool:
+    return isinstance(getattr(exc, "json", None), dict)
+
+
+def _status(exc: Exception, text: str) -> int | None:
+    response = getattr(exc, "response", None)
+    if response is not None:
+        return int(response.status_code)
+    found = _STATUS_IN_TEXT.search(text)
+    return int(found[1]) if found else None
+
+
+def _chain(exc: BaseException) -> list[BaseException]:
+    links: list[BaseException] = []
+    link: BaseException | None = exc
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or link.__context__
+    return links
+
+
+def _sentence(text: str) -> str:
+    """The first line of a server's message, short enough for one line of a log."""
+    line = text.strip().split("\n", 1)[0]
+    line = re.sub(r"(\w+://)[^/\s@]*@", r"\1", line)
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

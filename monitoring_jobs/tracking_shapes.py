@@ -1,0 +1,136 @@
+"""From the objects of MLflow's client to our values; the objects go no further."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from monitoring_jobs.mlflow_entities import (
+    DatasetInput,
+    Experiment,
+    Kind,
+    Metric,
+    ModelVersion,
+    RegisteredModel,
+    Run,
+)
+
+# MLflow writes an infinity as the largest double, give or take what a database makes of it.
+_INFINITE = 1.797e308
+_NUMERICAL = {"integer", "long", "float", "double"}
+_CATEGORICAL = {"boolean", "string"}
+
+
+def kinds(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Kind]]:
+    """Yield the features among a signature's inputs; dates, bytes and nested ones are none."""
+    for column in inputs:
+        name, kind = column.get("name"), column["type"]
+        if kind == "tensor":
+            spec = column["tensor-spec"]
+            if spec["shape"] not in ([-1], [-1, 1]):
+                continue
+            kind = "double" if spec["dtype"].startswith(("float", "int", "uint")) else "string"
+        if name is None:
+            continue
+        if kind in _NUMERICAL:
+            yield name, "numerical"
+        elif kind in _CATEGORICAL:
+            yield name, "categorical"
+
+
+def _instant(milliseconds: int | None) -> datetime | None:
+    """Epoch milliseconds as UTC; None for none, and for what no calendar holds."""
+    if milliseconds is None or milliseconds <= 0:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _finite(value: float) -> float | None:
+    return value if -_INFINITE < value < _INFINITE else None
+
+
+def experiment(found: Any) -> Experiment:
+    """Take over an experiment."""
+    return Experiment(
+        experiment_id=found.experiment_id,
+        name=found.name,
+        lifecycle_stage=found.lifecycle_stage,
+        artifact_location=found.artifact_location,
+        created_at=_instant(found.creation_time),
+        updated_at=_instant(found.last_update_time),
+        tags=dict(found.tags),
+    )
+
+
+def run(found: Any) -> Run:
+    """Take over a run with its latest metrics."""
+    info, data = found.info, found.data
+    inputs = found.inputs.dataset_inputs if found.inputs else ()
+    return Run(
+        run_id=info.run_id,
+        experiment_id=info.experiment_id,
+        status=info.status,
+        lifecycle_stage=info.lifecycle_stage,
+        name=info.run_name,
+        user_id=info.user_id,
+        started_at=_instant(info.start_time),
+        ended_at=_instant(info.end_time),
+        artifact_uri=info.artifact_uri,
+        metrics=tuple(_metric(metric) for metric in data._metric_objs),  # noqa: SLF001
+        params=dict(data.params),
+        tags=dict(data.tags),
+        datasets=tuple(_dataset(entry) for entry in inputs),
+    )
+
+
+def _metric(found: Any) -> Metric:
+    return Metric(
+        name=found.key,
+        value=_finite(found.value),
+        step=found.step or 0,
+        logged_at=_instant(found.timestamp),
+    )
+
+
+def _dataset(found: Any) -> DatasetInput:
+    context = next((tag.value for tag in found.tags if tag.key == "mlflow.data.context"), "")
+    return DatasetInput(
+        name=found.dataset.name,
+        digest=found.dataset.digest,
+        context=context,
+        source_type=found.dataset.source_type,
+        source=found.dataset.source,
+    )
+
+
+def registered_model(found: Any) -> RegisteredModel:
+    """Take over a registered model."""
+    return RegisteredModel(
+        name=found.name,
+        description=found.description or None,
+        created_at=_instant(found.creation_timestamp),
+        updated_at=_instant(found.last_updated_timestamp),
+        tags=dict(found.tags),
+        aliases={alias: str(version) for alias, version in found.aliases.items()},
+    )
+
+
+def model_version(found: Any, alias: str | None = None) -> ModelVersion:
+    """Take over a version, with the alias that it was found by."""
+    return ModelVersion(
+        name=found.name,
+        version=str(found.version),
+        alias=alias,
+        run_id=found.run_id or None,
+        source=found.source,
+        status=found.status,
+        stage=found.current_stage or None,
+        description=found.description or None,
+        created_at=_instant(found.creation_timestamp),
+        updated_at=_instant(found.last_updated_timestamp),
+        tags=dict(found.tags),
+    )

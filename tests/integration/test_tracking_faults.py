@@ -1,0 +1,164 @@
+"""What an MLflow server that fails, or is not one, comes out as."""
+
+from __future__ import annotations
+
+import json
+import socket
+import traceback
+from collections.abc import Iterator
+
+import pytest
+
+from monitoring_jobs.errors import MonitoringError, TrackingRefused, TrackingUnavailable
+from monitoring_jobs.spec import ModelSpec
+from monitoring_jobs.tracking import Tracking
+from tests.fixtures.http_server import RecordingServer, recording_server
+
+SECRET = "canary-f63"
+ANY = ModelSpec(name="wine", alias="champion")
+
+
+@pytest.fixture
+def server(mlflow_environment: dict[str, str]) -> Iterator[RecordingServer]:
+    with recording_server() as running:
+        yield running
+
+
+def _error(url: str, *, timeout_seconds: int = 5, retries: int = 0) -> MonitoringError:
+    secretive = url.replace("://", f"://someone:{SECRET}@")
+    tracking = Tracking(secretive, timeout_seconds=timeout_seconds, retries=retries)
+    with pytest.raises((TrackingUnavailable, TrackingRefused)) as caught:
+        tracking.resolve(ANY)
+    assert "\n" not in str(caught.value)
+    # F63: neither the message nor the traceback of --debug shows the password.
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert SECRET not in repr(tracking)
+    assert isinstance(caught.value, MonitoringError)
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_f50_server_errors_may_pass(server: RecordingServer, status: int) -> None:
+    server.answer(status, body=b"<html>upstream</html>")
+
+    assert isinstance(_error(server.url), TrackingUnavailable)
+
+
+def test_f50_server_error_in_mlflows_own_words_may_pass(server: RecordingServer) -> None:
+    body = {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "database is locked"}
+    server.answer(503, body=json.dumps(body).encode())
+
+    assert isinstance(_error(server.url), TrackingUnavailable)
+
+
+def test_f50_wish_to_be_asked_again_in_an_hour_holds_nobody_up(server: RecordingServer) -> None:
+    server.answer(503, Retry_After="3600")
+
+    assert isinstance(_error(server.url, retries=1), TrackingUnavailable)
+    assert len(server.requests) == 2
+
+
+def test_f50_slow_server_may_pass(server: RecordingServer) -> None:
+    server.answer(0)
+
+    error = _error(server.url, timeout_seconds=1)
+
+    assert isinstance(error, TrackingUnavailable)
+    assert "too slow" in str(error)
+
+
+def test_f50_server_that_is_down_may_pass(mlflow_environment: dict[str, str]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        error = _error(f"http://127.0.0.1:{unused.getsockname()[1]}")
+
+    assert isinstance(error, TrackingUnavailable)
+    assert "does not answer" in str(error)
+
+
+def test_f50_host_without_an_address_may_pass(mlflow_environment: dict[str, str]) -> None:
+    assert isinstance(_error("http://mlflow.invalid:5000"), TrackingUnavailable)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", ["denied", '{"error_code": "PERMISSION_DENIED", "message": "no"}'])
+def test_f51_refused_credentials_stay_refused(
+    server: RecordingServer, status: int, body: str
+) -> None:
+    server.answer(status, body=body.encode())
+
+    error = _error(server.url)
+
+    assert isinstance(error, TrackingRefused)
+    assert "MLFLOW_TRACKING_USERNAME" in str(error)
+
+
+def test_f51_unknown_experiment_is_refused_in_the_servers_words(server: RecordingServer) -> None:
+    body = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No Experiment with id=77 exists"}
+    server.answer(404, body=json.dumps(body).encode())
+
+    with pytest.raises(TrackingRefused, match="No Experiment with id=77 exists"):
+        list(Tracking(server.url, retries=0).runs(["77"]))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, {}, b"<html>Please log in</html>"),
+        (302, {"Location": "/login"}, b""),
+        (404, {}, b"<html>nothing here</html>"),
+        (200, {}, b'{"registered_model": [1, 2]}'),
+    ],
+    ids=["page", "redirect", "not-found", "other-json"],
+)
+def test_f54_answer_that_is_not_mlflows_is_asked_for_once_more_then_refused(
+    server: RecordingServer, answer: tuple[int, dict[str, str], bytes]
+) -> None:
+    server.answers = [answer]
+
+    error = _error(server.url)
+
+    assert isinstance(error, TrackingRefused)
+    assert "does not answer as MLflow does" in str(error)
+    assert len(server.requests) == 2
+    assert not any(request.path == "/login" for request in server.requests)
+
+
+def test_f54_page_of_a_proxy_that_was_just_restarting_does_no_harm(server: RecordingServer) -> None:
+    good = json.dumps({"experiments": [{"experiment_id": "1", "name": "wine"}]})
+    server.answers = [(200, {}, b"<html>starting</html>"), (200, {}, good.encode())]
+
+    [[experiment]] = Tracking(server.url, retries=0).experiments()
+
+    assert experiment.name == "wine"
+
+
+def test_f55_host_name_that_the_server_does_not_allow_is_refused_with_the_setting(
+    mlflow_uri: str,
+) -> None:
+    # Another spelling of the loopback address, which a real server takes for a foreign host.
+    error = _error(mlflow_uri.replace("127.0.0.1", "127.1"))
+
+    assert isinstance(error, TrackingRefused)
+    assert "MLFLOW_SERVER_ALLOWED_HOSTS" in str(error)
+
+
+def test_f63_credentials_are_sent_and_not_shown(server: RecordingServer) -> None:
+    server.answer(403, body=f"go away someone:{SECRET}".encode())
+
+    error = _error(server.url)
+
+    assert isinstance(error, TrackingRefused)
+    assert server.requests[0].headers["Authorization"].startswith("Basic ")
+
+
+def test_f63_credentials_in_a_servers_message_are_cut_out(server: RecordingServer) -> None:
+    text = f"no such source postgresql://someone:{SECRET}@db/x\nand more"
+    body = {"error_code": "INVALID_PARAMETER_VALUE", "message": text}
+    server.answer(400, body=json.dumps(body).encode())
+
+    with pytest.raises(TrackingRefused, match="no such source postgresql://db/x") as caught:
+        Tracking(server.url, retries=0).resolve(ANY)
+
+    assert SECRET not in str(caught.value)
+    assert "\n" not in str(caught.value)
