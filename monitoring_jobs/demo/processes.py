@@ -1,0 +1,206 @@
+"""Child processes that never outlive the demo, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil  # type: ignore[import-untyped]
+
+from monitoring_jobs.errors import TerminalError
+
+_PATIENCE_SECONDS = 5.0
+_TAIL_LINES = 40
+# What Airflow and MLflow say while all is well.
+_CHATTER = re.compile(r"\[(info|debug) *\]| INFO: ")
+
+
+class StepFailed(TerminalError):
+    """A subprocess of the demo failed.
+
+    Attributes:
+        tail: The last lines of its output.
+    """
+
+    def __init__(self, what: str, cure: str = "", tail: str = "") -> None:
+        self.tail = tail
+        super().__init__(what, cure)
+
+
+class Processes:
+    """Starts child processes, each in a session of its own, and ends them with their children.
+
+    Every start is noted in a register on disk. After a ``kill -9`` of the demo itself the next run
+    reads the register and ends what is left over; process id and start time together make sure
+    that no stranger is hit.
+    """
+
+    def __init__(self, register: Path, logs: Path) -> None:
+        self._register = register
+        self._logs = logs
+        self._running: list[subprocess.Popen[Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end(*self._running)
+
+    def log_of(self, name: str) -> Path:
+        """Return the file that holds a process's output."""
+        return self._logs / f"{name}.log"
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        pipe_stdout: bool = False,
+    ) -> subprocess.Popen[str]:
+        """Start a process whose output goes to its log; stdout to a pipe if asked for."""
+        with self.log_of(name).open("a", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if pipe_stdout else log,
+                stderr=log,
+                env=dict(env),
+                cwd=cwd,
+                text=True,
+                # Ctrl-C reaches the demo alone, which then ends its children in order.
+                start_new_session=True,
+            )
+        self._running.append(process)
+        self._note()
+        return process
+
+    def run(
+        self, name: str, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path
+    ) -> list[str]:
+        """Run a process to its end; return the lines of its standard output.
+
+        Raises:
+            StepFailed: It ended with another exit code than 0.
+        """
+        process = self.start(name, command, env=env, cwd=cwd, pipe_stdout=True)
+        try:
+            lines = list(process.stdout or ())
+            code = process.wait()
+        finally:
+            self.end(process)
+        if code:
+            raise self.failure(name, f"ended with exit code {code}")
+        return lines
+
+    def failure(self, name: str, what: str) -> StepFailed:
+        """Return the error for a process, with the tail of its log."""
+        log = self.log_of(name)
+        try:
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            lines = []
+        lines = [line for line in lines if not _CHATTER.search(line)]
+        tail = "\n".join(f"  | {line}" for line in lines[-_TAIL_LINES:])
+        return StepFailed(f"{name} {what}", f"its output is in {log}", tail)
+
+    def end(self, *processes: subprocess.Popen[Any]) -> None:
+        """End processes and all their descendants: ask first, then kill."""
+        family = [
+            member
+            for process in processes
+            for member in _family(process.pid, ended=process.poll() is not None)
+        ]
+        _end(family)
+        for process in processes:
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+        self._running = [p for p in self._running if p not in processes]
+        self._note()
+
+    def _note(self) -> None:
+        entries = []
+        for process in self._running:
+            try:
+                entries.append([process.pid, psutil.Process(process.pid).create_time()])
+            except psutil.Error:
+                continue
+        fresh = self._register.with_suffix(".tmp")
+        fresh.write_text(json.dumps(entries), encoding="utf-8")
+        fresh.replace(self._register)
+
+
+def end_leftovers(register: Path) -> int:
+    """End the processes that an earlier, killed demo left running; return how many."""
+    try:
+        entries = [(int(pid), float(at)) for pid, at in json.loads(register.read_bytes())]
+    except (OSError, ValueError, TypeError):
+        return 0
+    left: list[psutil.Process] = []
+    for pid, started in entries:
+        with suppress(psutil.Error):
+            if psutil.Process(pid).create_time() == started:
+                left += _family(pid)
+    _end(left)
+    return len(left)
+
+
+def _family(pid: int, *, ended: bool = False) -> list[psutil.Process]:
+    """Return a process, its descendants, and what else still runs in its session."""
+    found: dict[int, psutil.Process] = {}
+    if not ended:
+        with suppress(psutil.Error):
+            leader = psutil.Process(pid)
+            found = {p.pid: p for p in (leader, *leader.children(recursive=True))}
+    # A grandchild whose parent has ended is nobody's descendant, and yet of our session.
+    for process in psutil.process_iter():
+        try:
+            if process.pid not in found and os.getsid(process.pid) == pid:
+                found[process.pid] = process
+        except (OSError, psutil.Error):
+            continue
+    return list(found.values())
+
+
+def _end(processes: Sequence[psutil.Process]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        for process in processes:
+            with suppress(psutil.Error):
+                process.send_signal(sign)
+        processes = still_running(processes, _PATIENCE_SECONDS)
+        if not processes:
+            return
+
+
+def still_running(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until processes have ended; return those that have not after so many seconds.
+
+    A zombie has ended: in a container nobody may be there to collect it.
+    """
+    deadline = time.monotonic() + seconds
+    while (alive := [p for p in processes if _runs(p)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return alive
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

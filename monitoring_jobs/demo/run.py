@@ -1,0 +1,214 @@
+"""The demo from beginning to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+
+from rich.console import Console
+from rich.progress import TaskID
+
+from monitoring_jobs.database import migrate
+from monitoring_jobs.demo import table
+from monitoring_jobs.demo.dag_runs import (
+    DagProcess,
+    airflow_environment,
+    metadata_in,
+    require_dags,
+    run_dags,
+    start_airflow_migration,
+)
+from monitoring_jobs.demo.display import Display
+from monitoring_jobs.demo.faults import DIABETES, MONITORS, WINDOWS, WINE
+from monitoring_jobs.demo.folder import DemoFolder, claim, clear
+from monitoring_jobs.demo.monitors import write_monitors
+from monitoring_jobs.demo.postgres import AIRFLOW_DATABASES, Postgres, end_leftover, postgres
+from monitoring_jobs.demo.processes import Processes, StepFailed, end_leftovers
+from monitoring_jobs.demo.services import (
+    PROJECT,
+    Pushgateway,
+    environment,
+    mlflow_server,
+    pushgateway,
+)
+from monitoring_jobs.demo.signals import orderly_end
+from monitoring_jobs.demo.verdicts import Verdict, read_extracted, read_verdicts
+from monitoring_jobs.errors import TerminalError
+from monitoring_jobs.windows import Window
+
+EXTRACT = "extract_mlflow_runs"
+_WIDTH_OF_A_FILE = 130
+
+
+def run_demo(folder: Path = Path(".demo")) -> int:
+    """Run the whole monitoring day below ``folder`` and print what came of it.
+
+    Whatever an earlier run left there is replaced. Nothing keeps running afterwards, however the
+    demo ends; only ``kill -9`` leaves something, which the next run ends.
+
+    Args:
+        folder: A new or empty folder, or one that an earlier demo has made.
+
+    Returns:
+        0: the verdicts are those that the faults in the traffic deserve.
+
+    Raises:
+        MonitoringError: A step failed, or a verdict is wrong.
+        SystemExit: The demo was interrupted.
+    """
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(highlight=False, width=_WIDTH_OF_A_FILE)
+    try:
+        with orderly_end(), claim(folder) as home:
+            require_dags()
+            return _Demo(home, Display(console), _last_complete_day(datetime.now(UTC))).run()
+    except StepFailed as exc:
+        if exc.tail:
+            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(exc.tail)
+        raise
+    except SystemExit:
+        console.print("[yellow]Interrupted; everything that was started has been ended.[/yellow]")
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Demo:
+    folder: DemoFolder
+    display: Display
+    last_day: date
+
+    @property
+    def span(self) -> Window:
+        """The windows that are judged."""
+        end = datetime.combine(self.last_day, datetime.min.time(), UTC) + timedelta(days=1)
+        return Window(end - timedelta(days=WINDOWS), end)
+
+    def run(self) -> int:
+        """Start everything, run the jobs, end everything, tell."""
+        self._say(f"[bold]Monitoring demo[/bold] in {self.folder.root}")
+        end_leftovers(self.folder.processes)
+        end_leftover(self.folder.postgres)
+        clear(self.folder)
+        with ExitStack() as stack:
+            stack.enter_context(self.display)
+            with self.display.step("embedded Postgres"):
+                database = stack.enter_context(postgres(self.folder.postgres))
+            # After Postgres, so that whoever is connected to it ends before it does.
+            processes = stack.enter_context(Processes(self.folder.processes, self.folder.logs))
+            gateway = stack.enter_context(pushgateway(self.folder, processes))
+            env = airflow_environment(self.folder, database, gateway)
+            migration = start_airflow_migration(processes, env, PROJECT)
+            with self.display.step("MLflow server") as told:
+                mlflow_url = stack.enter_context(mlflow_server(self.folder, database, processes))
+                told.append(mlflow_url)
+            self._prepare(processes, mlflow_url)
+            self._migrate(database, migration, processes)
+            self._run_dags(processes, database, {**env, "MLFLOW_TRACKING_URI": mlflow_url})
+            verdicts = read_verdicts(database.url("monitoring", "monitoring_reader"), self.span)
+            counts = read_extracted(database.url("monitoring", "monitoring_reader"))
+            if gateway is not None:
+                gateway.save(self.folder.gauges / "pushgateway.prom")
+        return self._tell(verdicts, counts, gateway)
+
+    def _prepare(self, processes: Processes, mlflow_url: str) -> None:
+        """Train and register the models and write two weeks of traffic."""
+        env = environment(MLFLOW_TRACKING_URI=mlflow_url)
+        module = (sys.executable, "-m", "monitoring_jobs.demo.prepare")
+        command = [*module, str(self.folder.traffic), self.last_day.isoformat()]
+        with self.display.step("models trained and registered, two weeks of traffic") as told:
+            lines = processes.run("prepare", command, env=env, cwd=PROJECT)
+            made = [json.loads(line) for line in lines]
+            versions = sum(entry.get("versions", 0) for entry in made)
+            rows = sum(entry.get("rows", 0) for entry in made)
+            told.append(f"{versions} model versions, {rows:,} predictions")
+        write_monitors(self.folder.monitors, self.folder.traffic)
+
+    def _migrate(self, database: Postgres, migration: Popen[str], processes: Processes) -> None:
+        with self.display.step("databases of Airflow and of the results"):
+            migrate(database.url("monitoring"))
+            code = migration.wait()
+            processes.end(migration)
+            if code:
+                raise processes.failure("airflow-migrate", f"ended with exit code {code}")
+            first, second = AIRFLOW_DATABASES
+            database.create(second, template=first)
+
+    def _run_dags(self, processes: Processes, database: Postgres, env: Mapping[str, str]) -> None:
+        """Extract, then judge and publish every window: two processes for two cores."""
+        wine, diabetes = f"monitor__{WINE}", f"monitor__{DIABETES}"
+        chains = [
+            DagProcess(f"dags-{name}", dags, self.span, {**env, **metadata_in(database, name)})
+            for name, dags in zip(AIRFLOW_DATABASES, ((EXTRACT, wine), (diabetes,)), strict=True)
+        ]
+        bars = {EXTRACT: self.display.bar(f"Dag {EXTRACT}", 1)}
+        bars |= {dag: self.display.bar(f"Dag {dag}", WINDOWS) for dag in (wine, diabetes)}
+        began = time.monotonic()
+        progress = _DagProgress(self.display, bars)
+        run_dags(chains, processes=processes, cwd=PROJECT, on_result=progress.note)
+        self.display.remove(*bars.values())
+        what = f"{1 + WINDOWS * len(MONITORS)} Dag runs"
+        told = f"extraction, then {WINDOWS} days of {len(MONITORS)} models judged and published"
+        self.display.done(what, time.monotonic() - began, told)
+
+    def _tell(
+        self, verdicts: Sequence[Verdict], counts: Mapping[str, int], gateway: Pushgateway | None
+    ) -> int:
+        console = self.display.console
+        self._say("")
+        table.show_verdicts(console, verdicts, self.last_day)
+        table.show_extraction(console, counts)
+        self._say("")
+        gauges = table.shown_gauges(self.folder, gateway.url if gateway else None)
+        table.show_places(console, self.folder, self._newest_reports(verdicts), gauges)
+        wrong = table.unexpected(verdicts, self.last_day)
+        if len(verdicts) != WINDOWS * len(MONITORS):
+            wrong.append(f"{len(verdicts)} windows were judged, not {WINDOWS * len(MONITORS)}")
+        if wrong:
+            raise TerminalError(f"the verdicts are not as planted: {'; '.join(wrong)}")
+        self._say(
+            f"\n[green]Every fault was found and every clean day passed[/green] "
+            f"in {self.display.seconds:.0f} s; nothing is left running."
+        )
+        return 0
+
+    def _newest_reports(self, verdicts: Sequence[Verdict]) -> list[Path]:
+        from monitoring_jobs.reports.store import ReportStore
+
+        store = ReportStore.open(str(self.folder.reports))
+        newest = {verdict.monitor: verdict for verdict in verdicts}
+        return [
+            Path(store.location(name, Window(verdict.day, verdict.day + timedelta(days=1))))
+            / (verdict.report or "evaluation.json")
+            for name, verdict in newest.items()
+        ]
+
+    def _say(self, text: str) -> None:
+        self.display.console.print(text, soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _DagProgress:
+    display: Display
+    bars: Mapping[str, TaskID]
+
+    def note(self, dag_id: str, result: Mapping[str, object]) -> None:
+        """Show a finished Dag run: on a terminal by its bar, elsewhere by a line."""
+        window, seconds = result.get("window"), result.get("seconds")
+        day = str(window["start"])[:10] if isinstance(window, Mapping) else ""
+        self.display.advance(self.bars[dag_id])
+        if not self.display.console.is_terminal or not day:
+            took = float(seconds) if isinstance(seconds, int | float) else 0.0
+            self.display.done(f"Dag {dag_id} {day}".rstrip(), took)
+
+
+def _last_complete_day(now: datetime) -> date:
+    return now.date() - timedelta(days=1)
