@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from monitoring_jobs.demo.processes import still_running
 from monitoring_jobs.errors import MissingDependency, TerminalError
