@@ -275,7 +275,7 @@ def test_many_pages_are_read_whole(
     query: Query,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("monitoring_jobs.tracking.RUNS_PER_PAGE", 3)
+    monkeypatch.setattr("monitoring_jobs.tracking.client.RUNS_PER_PAGE", 3)
     for number in range(8):
         add_run(mlflow_client, an_experiment, metrics={"n": number})
     told: list[tuple[int, int | None]] = []

@@ -23,8 +23,8 @@ from monitoring_jobs.mlflow_entities import (
 )
 from monitoring_jobs.results import ModelRef
 from monitoring_jobs.spec import ModelSpec
-from monitoring_jobs.tracking_errors import ForeignAnswer, translated
-from monitoring_jobs.tracking_shapes import experiment, kinds, model_version, registered_model, run
+from monitoring_jobs.tracking.errors import ForeignAnswer, translated
+from monitoring_jobs.tracking.shapes import experiment, kinds, model_version, registered_model, run
 
 if TYPE_CHECKING:
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
