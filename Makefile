@@ -69,10 +69,12 @@ endif
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 
 .venv/.synced-demo: pyproject.toml uv.lock | $(BIN)/python $(UV)
-	@$(UV) sync --frozen --inexact --extra demo
+	@echo "Installing into .venv what uv.lock names ..."
+	@$(UV) sync --quiet --frozen --inexact --extra demo
 	@touch $@
 
 # All that the demo needs is among it.
 .venv/.synced-dev: pyproject.toml uv.lock | $(BIN)/python $(UV)
-	@$(UV) sync --frozen --inexact --extra dev
+	@echo "Installing into .venv what uv.lock names ..."
+	@$(UV) sync --quiet --frozen --inexact --extra dev
 	@touch $@ .venv/.synced-demo
