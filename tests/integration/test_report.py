@@ -18,6 +18,7 @@ import pytest
 from monitoring_jobs.reports import evidently
 from monitoring_jobs.reports.evidently import render
 from monitoring_jobs.reports.sample import SampledColumn
+from monitoring_jobs.reports.store import ReportStore
 from monitoring_jobs.results import Evaluation, Measurement, ModelRef, Status
 from tests.fixtures.evaluations import drift, make_evaluation
 
@@ -487,6 +488,14 @@ def test_f57_real_browser_draws_the_page_and_runs_nothing_of_the_data(tmp_path: 
     ).stdout
     assert "<title>pwned" not in dom
     assert "Data Drift Summary" in dom.rpartition('<div id="root_metric')[2].partition("<script")[0]
+
+
+def test_f58_the_stored_report_is_the_rendered_page_to_the_byte(tmp_path: Path) -> None:
+    html = render(make_evaluation(), CURRENT, REFERENCE, numerical=["alcohol"], categorical=[])
+    store = ReportStore.open(tmp_path)
+    stored = store.put(make_evaluation(), html)
+    folder = Path(store.location(stored.monitor, stored.window))
+    assert (folder / str(stored.report)).read_text(encoding="utf-8") == html
 
 
 def test_f57_unknown_shape_of_the_page_is_refused() -> None:
