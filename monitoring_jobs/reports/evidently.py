@@ -205,7 +205,9 @@ def _drift(evaluation: Evaluation, sample: Sample, drawings: Mapping[str, _Drawi
         data=[_drift_row(m, sample.find(m.column), drawings.get(m.column)) for m in columns],
     )
     share = next((m for m in measured if not m.column and m.metric == "drifted_share"), None)
-    return [*_drift_counters(share, columns), html.header_text(label="Data Drift Summary"), table]
+    # The prediction stands in the table, but it is no part of the share of drifted columns.
+    inputs = [m for m in columns if m.detail.get("role") != "prediction"]
+    return [*_drift_counters(share, inputs), html.header_text(label="Data Drift Summary"), table]
 
 
 def _drift_counters(share: Measurement | None, columns: Sequence[Measurement]) -> Widgets:

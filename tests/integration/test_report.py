@@ -166,6 +166,27 @@ def test_page_shows_scores_methods_thresholds_and_verdicts_of_evaluation_json() 
     ) in [(label, value) for value, label in counters]
 
 
+def test_counters_agree_with_the_share_which_leaves_out_the_prediction() -> None:
+    prediction = drift("prediction", "psi", 0.3, 0.1, drifted=True)
+    measurements = (
+        drift("alcohol", "wasserstein", 0.2, 0.1, drifted=True),
+        drift("region", "chisquare", 0.7, 0.05, drifted=False),
+        replace(prediction, detail={**prediction.detail, "role": "prediction"}),
+        Measurement(
+            check="drift", metric="drifted_share", value=0.5, threshold=0.6, status=Status.OK
+        ),
+    )
+    page = draw(make_evaluation(measurements=measurements))
+    counters = {
+        counter["label"]: counter["value"]
+        for widget in page.widgets
+        if widget["type"] == "counter"
+        for counter in widget["params"]["counters"]
+    }
+    assert (counters["Columns"], counters["Drifted Columns"]) == ("2", "1")
+    assert {row["column_name"] for row in page.drift_rows} == {"alcohol", "region", "prediction"}
+
+
 def test_scores_are_not_computed_from_the_sample() -> None:
     absurd = make_evaluation(
         measurements=(drift("alcohol", "wasserstein", 42.0, 0.1, drifted=False),)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -200,7 +201,7 @@ def test_f07_no_value_is_lost_or_made_up(
         plain = [cell or None for cell in column]
         assert read in (plain, [c and c.strip().capitalize() for c in plain])
     else:
-        missing = {"", "NA", "nan"}
-        expected = [None if c.strip() in missing else float(c) for c in column]
+        numbers = [math.nan if c.strip() in ("", "NA") else float(c) for c in column]
+        expected = [None if math.isnan(number) else number for number in numbers]
         found = [None if label is None else float(label) for label in read]
         assert found == expected
