@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import hypothesis
 
-# A machine that runs several services beside the tests is slow now and then.
+# A machine that runs several services beside the tests is slow now and then. Developers look for
+# new examples at every run; CI tries the same ones, so that its answer is about the change.
 hypothesis.settings.register_profile("suite", deadline=None)
-hypothesis.settings.load_profile("suite")
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "suite")
 
 pytest_plugins = [
     "tests.fixtures.command_line",
