@@ -86,11 +86,11 @@ def evaluate(
         )
         kinds = {name: str(kind) for name, kind in reference.columns.items()}
         comparison = Comparison(
-            spec=spec,
-            features=choose_features(spec, kinds, model.signature),
-            current=current,
-            reference=reference,
-            cache=ReferenceCache(settings.cache_dir, settings.cache_mb * 2**20),
+            spec,
+            choose_features(spec, kinds, model.signature),
+            current,
+            reference,
+            reference_cache=ReferenceCache(settings.cache_dir, settings.cache_mb * 2**20),
             settings=settings,
         )
         measurements = tuple(comparison.measure(progress))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitoring_jobs.checks import drift, quality, schema
 from monitoring_jobs.checks.case import ColumnCase
@@ -19,45 +19,45 @@ from monitoring_jobs.data.dataset import ColumnKind, Dataset
 from monitoring_jobs.data.reference import ReferenceCache
 from monitoring_jobs.features import Features, Kind, probability_columns, role_columns
 from monitoring_jobs.results import Measurement, Status
+from monitoring_jobs.segments import MAX_SEGMENTS, WHOLE, Segment, SegmentRows, find_segments
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.spec import MonitorSpec
 from monitoring_jobs.statistics import ColumnStatistics, statistics_of
 from monitoring_jobs.statistics.categorical import count_duplicates
 
-MAX_SEGMENTS = 50
 Progress = Callable[[int, int, str], None]
 
 # Bytes that one row of one column may occupy while it is judged: values, sorted copy, scratch.
 _BYTES_PER_ROW = 64
 
-
-_READABLE: Mapping[Kind, frozenset[ColumnKind]] = {
-    "numerical": frozenset({ColumnKind.NUMERICAL}),
-    "categorical": frozenset({ColumnKind.NUMERICAL, ColumnKind.CATEGORICAL}),
+# As what a column may be judged, by its kind; one without any value agrees with everything.
+_READABLE: Mapping[str, frozenset[ColumnKind]] = {
+    "numerical": frozenset({ColumnKind.NUMERICAL, ColumnKind.EMPTY}),
+    "categorical": frozenset({ColumnKind.NUMERICAL, ColumnKind.CATEGORICAL, ColumnKind.EMPTY}),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Rows that share a value; ``column`` is empty for the whole window."""
-
-    column: str = ""
-    value: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.column}={self.value}" if self.column else ""
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """A window and its reference, and what is to be judged about them."""
 
-    spec: MonitorSpec
-    features: Features
-    current: Dataset
-    reference: Dataset
-    cache: ReferenceCache
-    settings: Settings
+    def __init__(
+        self,
+        spec: MonitorSpec,
+        features: Features,
+        current: Dataset,
+        reference: Dataset,
+        *,
+        reference_cache: ReferenceCache,
+        settings: Settings,
+    ) -> None:
+        self.spec = spec
+        self.features = features
+        self.current = current
+        self.reference = reference
+        self._cache = reference_cache
+        self._settings = settings
+        self._rows = SegmentRows(current)
+        self._reference_rows = SegmentRows(reference)
 
     def measure(self, progress: Progress | None = None) -> list[Measurement]:
         """Return all measurements in a fixed order: schema, columns, dataset, performance.
@@ -65,46 +65,63 @@ class Comparison:
         Args:
             progress: Called with columns done, columns in all, and the column's name.
         """
-        segments, masks = _split(self.current, self.spec.segments)
-        judged = dict(self._judged_columns())
+        segments, crowded = find_segments(
+            self.current, [c for c in self.spec.segments if self._can_read(c, "categorical")]
+        )
         columns: list[Measurement] = []
         with ThreadPoolExecutor(self._columns_in_flight()) as threads:
             work = [
-                (name, threads.submit(self._measure_column, name, kind, segments, masks))
-                for name, kind in judged.items()
+                (name, threads.submit(self._measure_column, name, kind, segments))
+                for name, kind in self._judged_columns()
             ]
             for done, (name, future) in enumerate(work, start=1):
                 columns += future.result()
                 if progress is not None:
                     progress(done, len(work), name)
-        measurements = [*self._schema(), *_left_out_segments(self.spec, segments, masks), *columns]
-        for segment in segments:
-            measurements += self._measure_dataset(segment, masks.get(segment), columns)
-        for segment in segments:
-            measurements += self._performance(segment, masks.get(segment))
-        return measurements
+        return [
+            *self._schema(),
+            *_left_out_segments(crowded),
+            *columns,
+            *self._measure_dataset(segments, columns),
+            *self._performance(segments),
+        ]
+
+    def _can_read(self, name: str | None, kind: Kind) -> bool:
+        return self.current.columns.get(name or "") in _READABLE[kind]
 
     # --- schema -----------------------------------------------------------------------------------
-    def _schema(self) -> list[Measurement]:
+    def _schema(self) -> Iterator[Measurement]:
         spec = self.spec.checks.schema_
         if spec is False or not self.current.columns:
-            return []
-        # Labels come late and timestamps name no feature: neither is missed, neither is new.
-        ignored = {self.spec.columns.target, *self.current.partition_columns}
-        roles = [name for name in role_columns(self.spec) if name not in ignored]
-        needed = dict.fromkeys([*self.features.all, *roles, *self.spec.segments])
-        current = _kinds(self.current, ignored)
-        reference = _kinds(self.reference, ignored | (set(roles) - set(needed)))
-        for name, kind in self.features.all.items():
-            if kind == "numerical":
-                reference[name] = kind
+            return
+        used = [*self.features.all, *self.spec.segments]
+        ignored = self._ignored_columns() - set(used)
+        needed = [*used, *(name for name in role_columns(self.spec) if name not in ignored)]
+        current, reference = _kinds(self.current, ignored), _kinds(self.reference, ignored)
+        reference |= {n: k for n, k in self.features.all.items() if k == "numerical"}
         for name in current.keys() & reference.keys():
             # A column without a value bears no type, so it has not changed its type either.
             if current[name] == ColumnKind.EMPTY:
                 current[name] = reference[name]
             elif reference[name] == ColumnKind.EMPTY:
                 reference[name] = current[name]
-        return schema.check_schema(current, reference, needed=list(needed), spec=spec)
+        yield from schema.check_schema(
+            current, reference, needed=list(dict.fromkeys(needed)), spec=spec
+        )
+        for name in self.spec.segments:
+            if name in self.current.columns and not self._can_read(name, "categorical"):
+                yield _unreadable("schema", "segments", name, "labels", self.current)
+
+    def _ignored_columns(self) -> set[str | None]:
+        """Return the columns that may come and go: times, folder names, labels that are late."""
+        target = self.spec.columns.target
+        return {
+            self.spec.data.timestamp,
+            getattr(self.spec.reference, "timestamp", None),
+            *self.current.partition_columns,
+            *self.reference.partition_columns,
+            *([] if target in self.current.columns else [target]),
+        }
 
     def _judged_columns(self) -> Iterator[tuple[str, Kind]]:
         """Yield the features whose type allows statistics on both sides."""
@@ -113,23 +130,25 @@ class Comparison:
             reference = self.reference.columns.get(name, current)
             if current is None or reference is None:
                 continue
-            sides = {current, reference} - {ColumnKind.EMPTY}
-            if len(sides) < 2 and sides <= _READABLE[kind]:
+            agree = len({current, reference} - {ColumnKind.EMPTY}) < 2
+            if agree and {current, reference} <= _READABLE[kind]:
                 yield name, kind
 
     # --- one column -------------------------------------------------------------------------------
     def _measure_column(
-        self, name: str, kind: Kind, segments: list[Segment], masks: Mapping[Segment, pa.Array]
+        self, name: str, kind: Kind, segments: Iterable[Segment]
     ) -> list[Measurement]:
         values = self.current.read(name, ColumnKind(kind))
+        # Read at most once, and not at all where the cache knows every segment.
+        reference_values = cache(lambda: self.reference.read(name, ColumnKind(kind)))
         measurements: list[Measurement] = []
         for segment in segments:
             case = ColumnCase(
                 name=name,
                 kind=kind,
                 segment=str(segment),
-                current=statistics_of(_rows(values, masks.get(segment))),
-                reference=self._reference_statistics(name, kind, segment),
+                current=statistics_of(self._rows.pick(values, segment)),
+                reference=self._reference_statistics(name, kind, segment, reference_values),
             )
             measurements += measure_column(case, self.spec.checks)
         if name in self.features.outputs:
@@ -137,75 +156,97 @@ class Comparison:
         return measurements
 
     def _reference_statistics(
-        self, name: str, kind: Kind, segment: Segment
+        self, name: str, kind: Kind, segment: Segment, values: Callable[[], pa.ChunkedArray]
     ) -> ColumnStatistics | None:
-        if name not in self.reference.columns:
+        if name not in self.reference.columns or not self._reference_has(segment):
             return None
-        if segment.column and segment.column not in self.reference.columns:
-            return None
+        return self._cache.get(
+            self.reference.identity,
+            name,
+            kind,
+            str(segment),
+            lambda: statistics_of(self._reference_rows.pick(values(), segment)),
+        )
 
-        def compute() -> ColumnStatistics:
-            values = self.reference.read(name, ColumnKind(kind))
-            if not segment.column:
-                return statistics_of(values)
-            labels = self.reference.read(segment.column, ColumnKind.CATEGORICAL)
-            return statistics_of(_rows(values, _mask(labels, segment.value)))
-
-        return self.cache.get(self.reference.identity, name, kind, str(segment), compute)
+    def _reference_has(self, segment: Segment) -> bool:
+        kind = self.reference.columns.get(segment.column)
+        return segment == WHOLE or kind in _READABLE["categorical"]
 
     def _columns_in_flight(self) -> int:
         rows = max(self.current.rows, self.reference.rows, 1)
-        fitting = self.settings.memory_mb * 2**20 // (rows * _BYTES_PER_ROW)
-        return max(1, min(self.settings.threads, fitting))
+        fitting = self._settings.memory_mb * 2**20 // (rows * _BYTES_PER_ROW)
+        return max(1, min(self._settings.threads, fitting))
 
     # --- the dataset ------------------------------------------------------------------------------
     def _measure_dataset(
-        self, segment: Segment, mask: pa.Array | None, columns: list[Measurement]
-    ) -> list[Measurement]:
-        checks = self.spec.checks
-        own = [m for m in columns if m.segment == str(segment)]
-        measurements: list[Measurement] = []
+        self, segments: Iterable[Segment], columns: list[Measurement]
+    ) -> Iterator[Measurement]:
+        checks, id_column = self.spec.checks, self.spec.columns.id
+        ids = None
         if checks.quality is not False:
-            measurements += quality.check_dataset(
-                segment=str(segment),
-                rows_current=self.current.rows if mask is None else pc.sum(mask).as_py() or 0,
-                rows_reference=self.reference.rows,
-                min_rows=min_rows(checks),
-                duplicates=self._duplicates(mask),
-                columns=own,
-                spec=checks.quality,
-            )
-        if checks.drift is not False:
-            inputs = [m for m in own if m.column in self.features.inputs]
-            measurements += drift.check_dataset(inputs, segment=str(segment), spec=checks.drift)
-        return measurements
-
-    def _duplicates(self, mask: pa.Array | None) -> tuple[int, int] | None:
-        name = self.spec.columns.id
-        if name is None or name not in self.current.columns:
-            return None
-        return count_duplicates(_rows(self.current.read(name, ColumnKind.CATEGORICAL), mask))
+            yield from quality.check_left_out(self.current.left_out)
+            if self._can_read(id_column, "categorical"):
+                ids = self.current.read(str(id_column), ColumnKind.CATEGORICAL)
+            elif id_column in self.current.columns:
+                yield _unreadable("quality", "duplicate_ids", str(id_column), "ids", self.current)
+        for segment in segments:
+            own = [m for m in columns if m.segment == str(segment)]
+            if checks.quality is not False:
+                known = self._reference_has(segment)
+                yield from quality.check_dataset(
+                    segment=str(segment),
+                    rows_current=self._rows.count(segment),
+                    rows_reference=self._reference_rows.count(segment) if known else 0,
+                    min_rows=min_rows(checks),
+                    duplicates=(
+                        None if ids is None else count_duplicates(self._rows.pick(ids, segment))
+                    ),
+                    columns=own,
+                    spec=checks.quality,
+                )
+            if checks.drift is not False:
+                # Inside a segment its own column is constant: it cannot drift and takes no part.
+                inputs = self.features.inputs.keys() - {segment.column}
+                shared = [m for m in own if m.column in inputs]
+                yield from drift.check_dataset(shared, segment=str(segment), spec=checks.drift)
 
     # --- performance ------------------------------------------------------------------------------
-    def _performance(self, segment: Segment, mask: pa.Array | None) -> list[Measurement]:
-        spec, columns = self.spec.checks.performance, self.spec.columns
-        if spec is False or self.spec.task is None or columns.target is None:
-            return []
-        if columns.prediction is None or columns.prediction not in self.current.columns:
-            return []
-        kind = ColumnKind.NUMERICAL if self.spec.task == "regression" else ColumnKind.CATEGORICAL
-        labels = LabelledRows(
-            task=self.spec.task,
-            prediction=_rows(self.current.read(columns.prediction, kind), mask),
-            target=_rows(self._target(columns.target, kind), mask),
-            probabilities={
-                label: _rows(self.current.read(name, ColumnKind.NUMERICAL), mask)
-                for label, name in probability_columns(columns).items()
-                if self.current.columns.get(name) is ColumnKind.NUMERICAL
-            },
-            positive_label=columns.positive_label,
-        )
-        return check_performance(labels, segment=str(segment), spec=spec)
+    def _performance(self, segments: Iterable[Segment]) -> Iterator[Measurement]:
+        spec, columns, task = self.spec.checks.performance, self.spec.columns, self.spec.task
+        if spec is False or task is None or columns.target is None or columns.prediction is None:
+            return
+        if columns.prediction not in self.current.columns:
+            return
+        kind: Kind = "numerical" if task == "regression" else "categorical"
+        what = "numbers" if task == "regression" else "labels"
+        bad = [
+            name
+            for name in (columns.prediction, columns.target)
+            if name in self.current.columns and not self._can_read(name, kind)
+        ]
+        yield from (_unreadable("performance", "labels", n, what, self.current) for n in bad)
+        if bad:
+            return
+        probabilities = {}
+        for label, name in probability_columns(columns).items():
+            if self._can_read(name, "numerical"):
+                probabilities[label] = self.current.read(name, ColumnKind.NUMERICAL)
+            elif name in self.current.columns:
+                yield _unreadable("performance", "probability", name, "probabilities", self.current)
+        prediction = self.current.read(columns.prediction, ColumnKind(kind))
+        target = self._target(columns.target, ColumnKind(kind))
+        for segment in segments:
+            labels = LabelledRows(
+                task=task,
+                prediction=self._rows.pick(prediction, segment),
+                target=self._rows.pick(target, segment),
+                probabilities={
+                    label: self._rows.pick(values, segment)
+                    for label, values in probabilities.items()
+                },
+                positive_label=columns.positive_label,
+            )
+            yield from check_performance(labels, segment=str(segment), spec=spec)
 
     def _target(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         if name in self.current.columns:
@@ -219,46 +260,21 @@ def _kinds(dataset: Dataset, ignored: set[Any]) -> dict[str, str]:
     return {name: str(kind) for name, kind in dataset.columns.items() if name not in ignored}
 
 
-def _split(
-    current: Dataset, columns: tuple[str, ...]
-) -> tuple[list[Segment], dict[Segment, pa.Array]]:
-    """Return the whole window and its largest segments, each segment with its row mask."""
-    segments, masks = [Segment()], {}
-    for column in columns:
-        if column not in current.columns:
-            continue
-        labels = current.read(column, ColumnKind.CATEGORICAL)
-        counted = pc.value_counts(labels).to_pylist()
-        known = [(c["counts"], str(c["values"])) for c in counted if c["values"] is not None]
-        known.sort(key=lambda pair: (-pair[0], pair[1]))
-        for _, value in sorted(known[:MAX_SEGMENTS], key=lambda pair: pair[1]):
-            segment = Segment(column, value)
-            segments.append(segment)
-            masks[segment] = _mask(labels, value)
-        if len(known) > MAX_SEGMENTS:
-            masks[Segment(column)] = pa.array([], pa.bool_())
-    return segments, masks
+def _unreadable(check: str, metric: str, column: str, what: str, dataset: Dataset) -> Measurement:
+    """Return what is left of a measurement whose column holds something else than it should."""
+    reason = f"a {dataset.columns[column]} column cannot be read as {what}"
+    return Measurement(
+        check=check, metric=metric, column=column, status=Status.ERROR, detail={"reason": reason}
+    )
 
 
-def _left_out_segments(
-    spec: MonitorSpec, segments: list[Segment], masks: Mapping[Segment, pa.Array]
-) -> Iterator[Measurement]:
-    for column in spec.segments:
-        if Segment(column) in masks and Segment(column) not in segments:
-            yield Measurement(
-                check="schema",
-                metric="segments_left_out",
-                column=column,
-                threshold=float(MAX_SEGMENTS),
-                status=Status.WARNING,
-                detail={"reason": f"only the {MAX_SEGMENTS} largest segments are judged"},
-            )
-
-
-def _mask(labels: pa.ChunkedArray, value: str) -> pa.Array:
-    equal = pc.fill_null(pc.equal(labels, pa.scalar(value, pa.string())), False)  # noqa: FBT003
-    return equal.combine_chunks() if isinstance(equal, pa.ChunkedArray) else equal
-
-
-def _rows(values: pa.ChunkedArray, mask: pa.Array | None) -> pa.ChunkedArray:
-    return values if mask is None else values.filter(mask)
+def _left_out_segments(crowded: Iterable[str]) -> Iterator[Measurement]:
+    for column in crowded:
+        yield Measurement(
+            check="schema",
+            metric="segments_left_out",
+            column=column,
+            threshold=float(MAX_SEGMENTS),
+            status=Status.WARNING,
+            detail={"reason": f"only the {MAX_SEGMENTS} largest segments are judged"},
+        )

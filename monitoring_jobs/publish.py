@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from monitoring_jobs.errors import InvalidSettings, MonitoringError, SinksFailed, TerminalError
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 WRITTEN = "written"
 NOT_NEWEST = "left alone: a newer window of this monitor exists"
+NOT_ENDED = "left alone: the window has not ended"
 NOT_CONFIGURED = "not configured"
 
 
@@ -127,19 +128,24 @@ def _to_postgres(evaluation: Evaluation, settings: Settings, _html: str | None) 
 
 
 def _to_gauges(evaluation: Evaluation, settings: Settings, _html: str | None) -> str:
-    """Push the newest window only, so that a backfill never overwrites today's gauges."""
+    """Push the newest window only, so that a backfill never overwrites today's gauges.
+
+    A window that has not ended is not the newest: it would keep its place against all that follow.
+    """
     from monitoring_jobs.reports.store import ReportStore
 
     sink = _gauge_sink(settings)
     if sink is None:
         return NOT_CONFIGURED
-    store = ReportStore.open(settings.report_store)
-    newest = store.latest(evaluation.monitor)
+    store, now = ReportStore.open(settings.report_store), datetime.now(UTC)
+    if evaluation.window.end > now:
+        return NOT_ENDED
+    newest = store.latest(evaluation.monitor, by=now)
     if newest is not None and newest.window.end > evaluation.window.end:
         return NOT_NEWEST
     sink.write(evaluation)
     # A newer window may have been stored, and pushed, between the look and the push.
-    newest = store.latest(evaluation.monitor)
+    newest = store.latest(evaluation.monitor, by=now)
     if newest is not None and newest.window.end > evaluation.window.end:
         sink.write(newest)
         return NOT_NEWEST

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -39,6 +39,30 @@ def check_column(case: ColumnCase, spec: QualityCheck, min_rows: int = 1) -> lis
         measurements += _describe(scribe, column)
         return measurements + _numbers(against, spec, column, _same_kind(column, case.reference))
     return measurements + _labels(against, spec, column, _same_kind(column, case.reference))
+
+
+def check_left_out(left_out: Mapping[str, int]) -> list[Measurement]:
+    """Count the rows that were met and lie outside the window.
+
+    Rows of other windows are no fault of this one. A row without a time belongs to no window and
+    would vanish from all of them, so it is a warning.
+
+    Args:
+        left_out: Rows ``before`` the window, ``after`` it, and with ``no_timestamp``, as far as
+            they were read or are known from metadata.
+    """
+    scribe = Scribe(check="quality")
+    untimed = left_out.get("no_timestamp", 0)
+    return [
+        scribe.write("rows_before", float(left_out.get("before", 0))),
+        scribe.write("rows_after", float(left_out.get("after", 0))),
+        scribe.write(
+            "rows_without_timestamp",
+            float(untimed),
+            threshold=0.0,
+            status=Status.WARNING if untimed else Status.OK,
+        ),
+    ]
 
 
 def check_dataset(

@@ -93,9 +93,16 @@ class ReportStore:
             )
         return found
 
-    def latest(self, monitor: str) -> Evaluation | None:
-        """Return the evaluation of the window that ends last; None where there is none."""
+    def latest(self, monitor: str, *, by: datetime | None = None) -> Evaluation | None:
+        """Return the evaluation of the window that ends last; None where there is none.
+
+        Args:
+            monitor: Name of the monitor.
+            by: Pass over windows that end later than this.
+        """
         for window in sorted(self.windows(monitor), key=_by_end, reverse=True):
+            if by is not None and window.end > by:
+                continue
             found = self._find(monitor, window)
             if found is not None:
                 return found

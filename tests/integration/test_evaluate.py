@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from monitoring_jobs import Evaluation, Measurement, Settings, Status, Window, evaluate
 from monitoring_jobs.errors import EmptyWindow, InvalidSettings, ReferenceMissing, UnreadableDataset
 from monitoring_jobs.monitor_files import load_monitor
 from monitoring_jobs.reports.store import ReportStore
-from tests.fixtures.monitors import DAY, sample
+from tests.fixtures.monitors import DAY, sample, write_monitor_file
 
 LABELS = {
     "numerical": ["alcohol", "malic_acid"],
@@ -77,13 +78,9 @@ def test_f01_a_window_without_rows_is_insufficient_data_and_renders_nothing(make
 
 
 def test_f01_a_day_whose_partition_was_never_written_is_insufficient_data(tmp_path, settings):
-    from tests.fixtures.monitors import write_monitor_file
-
     folder = tmp_path / "monitors"
     log = folder / "data/wine/log/date=2026-11-20"
     log.mkdir(parents=True)
-    import pyarrow.parquet as pq
-
     pq.write_table(sample(1000), log / "part.parquet")
     pq.write_table(sample(3000, seed=3), folder / "data/wine/reference.parquet")
     path = write_monitor_file(
@@ -228,6 +225,130 @@ def test_more_segments_than_the_limit_are_named_not_dropped_in_silence(make_moni
     )
     assert find(evaluation, "segments_left_out", "region").status is Status.WARNING
     assert len({m.segment for m in evaluation.measurements}) == 51
+
+
+def test_a_segments_own_column_takes_no_part_in_its_share_of_drift(make_monitor, settings):
+    path = make_monitor(
+        current=sample(3000, seed=1), reference=sample(6000, seed=2), segments=["region"]
+    )
+    evaluation = judge(path, settings)
+    assert find(evaluation, "drifted_share").detail["columns"] == 3
+    assert find(evaluation, "drifted_share", segment="region=north").detail["columns"] == 2
+
+
+def test_a_segments_rows_are_counted_on_both_sides(make_monitor, settings):
+    reference = sample(1200, seed=2)
+    evaluation = judge(make_monitor(reference=reference, segments=["region"]), settings)
+    north = reference["region"].to_pylist().count("north")
+    assert find(evaluation, "rows", segment="region=north").detail["reference"] == north
+
+
+def test_a_reference_without_the_segments_column_leaves_the_segments_unjudged(
+    make_monitor, settings
+):
+    path = make_monitor(
+        reference=sample(1200, seed=2).drop(["region"]),
+        segments=["region"],
+        columns={"numerical": ["alcohol"]},
+        checks={"schema": False},
+    )
+    evaluation = judge(path, settings)
+    inside = find(evaluation, "wasserstein", "alcohol", "region=north")
+    assert inside.status is Status.INSUFFICIENT_DATA
+    assert find(evaluation, "wasserstein", "alcohol").status is Status.OK
+
+
+def test_a_partition_column_may_be_feature_and_segment(tmp_path, settings):
+    folder = tmp_path / "monitors"
+    for region, seed in (("north", 1), ("south", 2)):
+        part = folder / f"data/wine/log/date=2026-11-20/region={region}"
+        part.mkdir(parents=True)
+        pq.write_table(sample(600, seed=seed).drop(["region"]), part / "part.parquet")
+    reference = sample(1200, seed=3)
+    position = reference.schema.get_field_index("region")
+    halves = pa.array(["north", "south"] * 600)
+    reference = reference.set_column(position, "region", halves)
+    pq.write_table(reference, folder / "data/wine/reference.parquet")
+    path = write_monitor_file(
+        folder,
+        "wine",
+        data={"source": "parquet", "path": "data/wine/log/", "timestamp": "ts"},
+        segments=["region"],
+    )
+    evaluation = judge(path, settings)
+    assert find(evaluation, "missing_columns").value == 0
+    assert find(evaluation, "new_columns").value == 0
+    assert find(evaluation, "jensenshannon", "region").value == pytest.approx(0, abs=1e-9)
+    assert find(evaluation, "rows", segment="region=north").value == 600
+
+
+@pytest.mark.parametrize("role", ["prediction", "target", "id", "segment"])
+def test_f06_a_role_column_of_the_wrong_type_costs_only_what_needs_it(make_monitor, settings, role):
+    table = sample(400, seed=1)
+    name = {"prediction": "score", "target": "paid", "id": "request_id", "segment": "region"}[role]
+    lists = pa.array([[1.0]] * 400)
+    for column in ("score", "paid"):
+        table = table.append_column(column, pa.array(np.arange(400.0)))
+    table = table.set_column(table.schema.get_field_index(name), name, lists)
+    path = make_monitor(
+        current=table,
+        task="regression",
+        columns={
+            "numerical": ["alcohol"],
+            "prediction": "score",
+            "target": "paid",
+            "id": "request_id",
+        },
+        segments=["region"],
+    )
+    evaluation = judge(path, settings)
+    found = [m for m in evaluation.measurements if m.status is Status.ERROR]
+    assert [m.column for m in found] == [name]
+    assert "other column" in str(found[0].detail["reason"])
+    assert find(evaluation, "wasserstein", "alcohol").status is Status.OK
+    assert evaluation.status is Status.ERROR
+
+
+def test_a_target_that_changed_its_type_is_named(make_monitor, settings):
+    table = sample(400, seed=1)
+    position = table.schema.get_field_index("label")
+    words = pa.array(["yes" if label else "no" for label in table["label"].to_pylist()])
+    path = make_monitor(
+        current=table.set_column(position, "label", words), task="classification", columns=LABELS
+    )
+    assert find(judge(path, settings), "type_changed", "label").status is Status.FAILED
+
+
+def test_the_log_may_write_its_times_otherwise_than_the_reference(make_monitor, settings):
+    table = sample(400, seed=1)
+    position = table.schema.get_field_index("ts")
+    texts = pa.array([moment.isoformat() for moment in table["ts"].to_pylist()])
+    evaluation = judge(make_monitor(current=table.set_column(position, "ts", texts)), settings)
+    assert find(evaluation, "type_changes").value == 0
+    assert evaluation.status is Status.OK
+
+
+def test_f24_rows_outside_the_window_are_counted_and_rows_without_a_time_warn(
+    make_monitor, settings
+):
+    table = sample(900, seed=1, start=DAY.start - timedelta(days=1), days=3)
+    position = table.schema.get_field_index("ts")
+    moments = table["ts"].to_pylist()
+    moments[:50] = [None] * 50
+    holed = table.set_column(position, "ts", pa.array(moments, pa.timestamp("us", "UTC")))
+    evaluation = judge(make_monitor(current=holed), settings)
+    counted = {
+        metric: find(evaluation, metric).value
+        for metric in ("rows", "rows_before", "rows_after", "rows_without_timestamp")
+    }
+    assert counted == {
+        "rows": 300,
+        "rows_before": 250,
+        "rows_after": 300,
+        "rows_without_timestamp": 50,
+    }
+    assert find(evaluation, "rows_without_timestamp").status is Status.WARNING
+    assert evaluation.status is Status.WARNING
 
 
 def test_performance_is_measured_where_labels_are(make_monitor, settings):

@@ -19,7 +19,7 @@ from monitoring_jobs.errors import (
     SinksFailed,
     TerminalError,
 )
-from monitoring_jobs.publish import NOT_CONFIGURED, NOT_NEWEST, WRITTEN, publish_failure
+from monitoring_jobs.publish import NOT_CONFIGURED, NOT_ENDED, NOT_NEWEST, WRITTEN, publish_failure
 from monitoring_jobs.reports.store import ReportStore
 from tests.fixtures.evaluations import COMPUTED, DAY, day, make_evaluation
 from tests.fixtures.http_server import recording_server
@@ -70,6 +70,16 @@ def test_f29_only_the_newest_window_is_pushed(tmp_path, pushgateway_url):
     shown = pushed(pushgateway_url)
     assert publish(before, settings, sinks=["pushgateway"]) == {"pushgateway": NOT_NEWEST}
     assert pushed(pushgateway_url) == shown
+
+
+def test_a_window_that_has_not_ended_keeps_no_gauge_from_those_that_have(tmp_path, pushgateway_url):
+    settings = configure(tmp_path, pushgateway_url=pushgateway_url)
+    store = ReportStore.open(settings.report_store)
+    early = store.put(make_evaluation(window=day(20_000), attempt="early"), None)
+    assert publish(early, settings, sinks=["pushgateway"]) == {"pushgateway": NOT_ENDED}
+    assert pushed(pushgateway_url) == {}
+    today = store.put(make_evaluation(), None)
+    assert publish(today, settings, sinks=["pushgateway"]) == {"pushgateway": WRITTEN}
 
 
 def test_f29_a_push_that_was_overtaken_is_healed(tmp_path, pushgateway_url, monkeypatch):
