@@ -68,18 +68,21 @@ class Comparison:
         segments, crowded = find_segments(
             self.current, [c for c in self.spec.segments if self._can_read(c, "categorical")]
         )
+        judged = dict(self._judged_columns())
         columns: list[Measurement] = []
         with ThreadPoolExecutor(self._columns_in_flight()) as threads:
             work = [
                 (name, threads.submit(self._measure_column, name, kind, segments))
-                for name, kind in self._judged_columns()
+                for name, kind in judged.items()
             ]
             for done, (name, future) in enumerate(work, start=1):
                 columns += future.result()
                 if progress is not None:
                     progress(done, len(work), name)
+        changes = list(self._schema())
         return [
-            *self._schema(),
+            *changes,
+            *self._unjudged(judged, {m.column for m in changes}),
             *_left_out_segments(crowded),
             *columns,
             *self._measure_dataset(segments, columns),
@@ -108,9 +111,22 @@ class Comparison:
         yield from schema.check_schema(
             current, reference, needed=list(dict.fromkeys(needed)), spec=spec
         )
-        for name in self.spec.segments:
-            if name in self.current.columns and not self._can_read(name, "categorical"):
-                yield _unreadable("schema", "segments", name, "labels", self.current)
+
+    def _unjudged(self, judged: Iterable[str], told: Iterable[str]) -> Iterator[Measurement]:
+        """Yield the columns that the monitor uses, that no check can read, and nobody told of."""
+        if not self.current.columns:
+            return
+        for name in dict.fromkeys([*self.features.all, *self.spec.segments]):
+            as_label = name in self.spec.segments and self._can_read(name, "categorical")
+            if name in judged or name in told or (as_label and name not in self.features.all):
+                continue
+            found = self.current.columns.get(name)
+            reason = "the window has no such column"
+            if found is not None:
+                known = self.reference.columns.get(name, found)
+                wanted = self.features.all.get(name, "a segment")
+                reason = f"{found} in the window, {known} in the reference, judged as {wanted}"
+            yield _trouble("schema", "unreadable_column", name, Status.ERROR, reason)
 
     def _ignored_columns(self) -> set[str | None]:
         """Return the columns that may come and go: times, folder names, labels that are late."""
@@ -215,17 +231,12 @@ class Comparison:
         spec, columns, task = self.spec.checks.performance, self.spec.columns, self.spec.task
         if spec is False or task is None or columns.target is None or columns.prediction is None:
             return
-        if columns.prediction not in self.current.columns:
+        if not self.current.columns:
             return
         kind: Kind = "numerical" if task == "regression" else "categorical"
-        what = "numbers" if task == "regression" else "labels"
-        bad = [
-            name
-            for name in (columns.prediction, columns.target)
-            if name in self.current.columns and not self._can_read(name, kind)
-        ]
-        yield from (_unreadable("performance", "labels", n, what, self.current) for n in bad)
-        if bad:
+        troubles = list(self._label_troubles(columns.prediction, columns.target, kind))
+        yield from troubles
+        if any(trouble.status is Status.ERROR for trouble in troubles):
             return
         probabilities = {}
         for label, name in probability_columns(columns).items():
@@ -248,6 +259,20 @@ class Comparison:
             )
             yield from check_performance(labels, segment=str(segment), spec=spec)
 
+    def _label_troubles(self, prediction: str, target: str, kind: Kind) -> Iterator[Measurement]:
+        """Yield why predictions and targets cannot be compared, or never will be."""
+        what = "numbers" if kind == "numerical" else "labels"
+        for name in (prediction, target):
+            if name in self.current.columns and not self._can_read(name, kind):
+                yield _unreadable("performance", "labels", name, what, self.current)
+        if prediction not in self.current.columns:
+            yield _trouble(
+                "performance", "labels", prediction, Status.ERROR, "the window has no such column"
+            )
+        if target not in self.current.columns and target not in self.reference.columns:
+            reason = "neither the window nor the reference has such a column"
+            yield _trouble("performance", "labels", target, Status.WARNING, reason)
+
     def _target(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         if name in self.current.columns:
             return self.current.read(name, kind)
@@ -263,18 +288,16 @@ def _kinds(dataset: Dataset, ignored: set[Any]) -> dict[str, str]:
 def _unreadable(check: str, metric: str, column: str, what: str, dataset: Dataset) -> Measurement:
     """Return what is left of a measurement whose column holds something else than it should."""
     reason = f"a {dataset.columns[column]} column cannot be read as {what}"
+    return _trouble(check, metric, column, Status.ERROR, reason)
+
+
+def _trouble(check: str, metric: str, column: str, status: Status, reason: str) -> Measurement:
     return Measurement(
-        check=check, metric=metric, column=column, status=Status.ERROR, detail={"reason": reason}
+        check=check, metric=metric, column=column, status=status, detail={"reason": reason}
     )
 
 
 def _left_out_segments(crowded: Iterable[str]) -> Iterator[Measurement]:
+    reason = f"only the {MAX_SEGMENTS} largest segments are judged"
     for column in crowded:
-        yield Measurement(
-            check="schema",
-            metric="segments_left_out",
-            column=column,
-            threshold=float(MAX_SEGMENTS),
-            status=Status.WARNING,
-            detail={"reason": f"only the {MAX_SEGMENTS} largest segments are judged"},
-        )
+        yield _trouble("schema", "segments_left_out", column, Status.WARNING, reason)

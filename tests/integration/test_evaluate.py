@@ -302,11 +302,45 @@ def test_f06_a_role_column_of_the_wrong_type_costs_only_what_needs_it(make_monit
         segments=["region"],
     )
     evaluation = judge(path, settings)
-    found = [m for m in evaluation.measurements if m.status is Status.ERROR]
-    assert [m.column for m in found] == [name]
-    assert "other column" in str(found[0].detail["reason"])
+    bad = [m for m in evaluation.measurements if m.status in (Status.ERROR, Status.FAILED)]
+    assert {m.column for m in bad if m.column} == {name}
     assert find(evaluation, "wasserstein", "alcohol").status is Status.OK
+
+
+@pytest.mark.parametrize("schema", [{}, False])
+def test_a_feature_that_no_check_can_read_is_an_error_not_a_silence(make_monitor, settings, schema):
+    binary = pa.array([b"x"] * 400)
+    table = sample(400, seed=1).append_column("code", binary)
+    path = make_monitor(
+        current=table,
+        reference=sample(1200, seed=2).append_column("code", pa.array([b"y"] * 1200)),
+        columns={"numerical": ["alcohol"], "categorical": ["code"]},
+        checks={"schema": schema},
+    )
+    evaluation = judge(path, settings)
+    assert find(evaluation, "unreadable_column", "code").status is Status.ERROR
     assert evaluation.status is Status.ERROR
+
+
+def test_a_missing_feature_is_told_even_where_the_schema_check_is_off(make_monitor, settings):
+    path = make_monitor(current=sample(400, seed=1).drop(["malic_acid"]), checks={"schema": False})
+    assert find(judge(path, settings), "unreadable_column", "malic_acid").status is Status.ERROR
+
+
+def test_a_target_that_neither_side_has_warns_instead_of_waiting_for_ever(make_monitor, settings):
+    path = make_monitor(task="classification", columns={**LABELS, "target": "lable"})
+    evaluation = judge(path, settings)
+    assert find(evaluation, "labels", "lable").status is Status.WARNING
+
+
+def test_a_missing_prediction_is_an_error_of_performance(make_monitor, settings):
+    path = make_monitor(
+        current=sample(400, seed=1).drop(["prediction"]),
+        task="classification",
+        columns=LABELS,
+        checks={"schema": False},
+    )
+    assert find(judge(path, settings), "labels", "prediction").status is Status.ERROR
 
 
 def test_a_target_that_changed_its_type_is_named(make_monitor, settings):
