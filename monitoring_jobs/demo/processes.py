@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from monitoring_jobs.errors import TerminalError
 
 _PATIENCE_SECONDS = 5.0
 _TAIL_LINES = 40
+# In the environment of every process that a demo starts, and of its descendants.
+MARKER = "MONITORING_DEMO_MARKER"
 # What Airflow and MLflow say while all is well.
 _CHATTER = re.compile(r"\[(info|debug) *\]| INFO: ")
 
@@ -41,12 +44,14 @@ class Processes:
 
     Every start is noted in a register on disk. After a ``kill -9`` of the demo itself the next run
     reads the register and ends what is left over; process id and start time together make sure
-    that no stranger is hit.
+    that no stranger is hit. A demo may also be killed after a start and before its note: therefore
+    all processes bear a random marker, which is in the register before the first of them starts.
     """
 
     def __init__(self, register: Path, logs: Path) -> None:
         self._register = register
         self._logs = logs
+        self._marker = uuid.uuid4().hex
         self._running: list[subprocess.Popen[Any]] = []
 
     def __enter__(self) -> Self:
@@ -74,13 +79,14 @@ class Processes:
         pipe_stdout: bool = False,
     ) -> subprocess.Popen[str]:
         """Start a process whose output goes to its log; stdout to a pipe if asked for."""
+        self._note()
         with self.log_of(name).open("a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if pipe_stdout else log,
                 stderr=log,
-                env=dict(env),
+                env={**env, MARKER: self._marker},
                 cwd=cwd,
                 text=True,
                 # Ctrl-C reaches the demo alone, which then ends its children in order.
@@ -142,23 +148,39 @@ class Processes:
             except psutil.Error:
                 continue
         fresh = self._register.with_suffix(".tmp")
-        fresh.write_text(json.dumps(entries), encoding="utf-8")
+        content = {"marker": self._marker, "processes": entries}
+        fresh.write_text(json.dumps(content), encoding="utf-8")
         fresh.replace(self._register)
 
 
 def end_leftovers(register: Path) -> int:
     """End the processes that an earlier, killed demo left running; return how many."""
     try:
-        entries = [(int(pid), float(at)) for pid, at in json.loads(register.read_bytes())]
-    except (OSError, ValueError, TypeError):
+        content = json.loads(register.read_bytes())
+        marker = str(content["marker"])
+        entries = [(int(pid), float(at)) for pid, at in content["processes"]]
+    except (OSError, ValueError, TypeError, KeyError):
         return 0
-    left: list[psutil.Process] = []
+    left = {process.pid: process for process in _marked(marker)}
     for pid, started in entries:
         with suppress(psutil.Error):
             if psutil.Process(pid).create_time() == started:
-                left += _family(pid)
-    _end(left)
+                left |= {process.pid: process for process in _family(pid)}
+    _end(list(left.values()))
     return len(left)
+
+
+def _marked(marker: str) -> list[psutil.Process]:
+    """Return the processes that bear a marker, with what else runs in their sessions."""
+    sessions = set()
+    for process in psutil.process_iter():
+        try:
+            if marker and process.environ().get(MARKER) == marker:
+                sessions.add(os.getsid(process.pid))
+        except (OSError, psutil.Error):
+            continue  # another user's, or gone
+    # Whoever renames itself, as servers do, may lose its environment, but not its session.
+    return [member for leader in sessions for member in _family(leader)]
 
 
 def _family(pid: int, *, ended: bool = False) -> list[psutil.Process]:

@@ -102,7 +102,9 @@ def pushgateway(folder: DemoFolder, processes: Processes) -> Iterator[Pushgatewa
         return
 
     def command(port: int) -> list[str]:
-        return [program, f"--web.listen-address=127.0.0.1:{port}"]
+        # Debian's build otherwise loads and saves one file for the whole machine: foreign series
+        # would show up here, and the demo's in whatever Pushgateway starts next.
+        return [program, f"--web.listen-address=127.0.0.1:{port}", "--persistence.file="]
 
     env = environment()
     with _server("pushgateway", command, "/-/ready", env, folder.root, processes) as url:

@@ -17,6 +17,16 @@ from monitoring_jobs.windows import utc_text
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MONITOR = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 
+# Artifacts can be replaced by whoever may write them, but not always removed: not every artifact
+# store can delete, and MLflow's own permissions ask for more than the right to edit.
+_NO_REPORT = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>No report</title>
+<p>No report was rendered for this attempt; its numbers are in evaluation.json.</p>
+</html>
+"""
+
 Log = Callable[[ModelRef, Path], None]
 
 
@@ -31,7 +41,8 @@ class MlflowSink:
         """Log ``evaluation.json``, ``summary.json`` and ``report.html`` of an evaluation.
 
         They lie under ``<monitor>/<window>/``, so that a rerun replaces them and other
-        windows stay.
+        windows stay. Without a report, ``report.html`` says that there is none: otherwise the
+        report of an earlier attempt would stay beside the new numbers.
 
         Raises:
             TrackingUnavailable: The MLflow server does not answer.
@@ -43,12 +54,11 @@ class MlflowSink:
             contents = {
                 "evaluation.json": evaluation.to_json(),
                 "summary.json": json.dumps(summary(evaluation), indent=1, allow_nan=False),
-                "report.html": report_html,
+                "report.html": _NO_REPORT if report_html is None else report_html,
             }
             for name, text in contents.items():
-                if text is not None:
-                    clean = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
-                    (folder / name).write_text(clean, encoding="utf-8")
+                clean = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+                (folder / name).write_text(clean, encoding="utf-8")
             self._log(evaluation.model, Path(temporary))
 
 

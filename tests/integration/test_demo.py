@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -74,7 +75,7 @@ def read_until(demo: subprocess.Popen[str], words: str) -> None:
     pytest.fail("".join(lines))
 
 
-def belonging_to(folder: Path) -> list[str]:
+def belonging_to(folder: Path) -> list[psutil.Process]:
     """Return every process that works in the folder or was told of it."""
     found = []
     for process in psutil.process_iter():
@@ -85,8 +86,20 @@ def belonging_to(folder: Path) -> list[str]:
         except (psutil.Error, OSError):
             continue
         if process.pid != os.getpid() and any(str(folder) in word for word in words):
-            found.append(f"{process.pid} {' '.join(process.cmdline())}")
+            found.append(process)
     return found
+
+
+def survivors(folder: Path) -> list[str]:
+    """Tell what still runs, for the message of a failed test."""
+    return [str(process) for process in belonging_to(folder)]
+
+
+def end(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +107,11 @@ def demo_folder() -> Iterator[Path]:
     # Not below pytest's own folder: every pytest session of root closes that to other users, such
     # as the one that runs Postgres for root.
     with tempfile.TemporaryDirectory(prefix="monitoring-demo-test-") as folder:
-        yield Path(folder).resolve() / ".demo"
+        root = Path(folder).resolve() / ".demo"
+        try:
+            yield root
+        finally:
+            end(belonging_to(root))
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +121,13 @@ def interrupted(demo_folder: Path) -> tuple[int, list[str]]:
     read_until(killed, "embedded Postgres")
     killed.kill()
     killed.communicate()
-    assert belonging_to(demo_folder), "a killed demo leaves its services behind"
+    assert survivors(demo_folder), "a killed demo leaves its services behind"
     asked = start_demo(demo_folder)
     read_until(asked, "MLflow server")
     asked.send_signal(signal.SIGTERM)
     output, _ = asked.communicate(timeout=120)
     assert "Interrupted" in output
-    return asked.returncode, belonging_to(demo_folder)
+    return asked.returncode, survivors(demo_folder)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +137,7 @@ def finished(demo_folder: Path, interrupted: tuple[int, list[str]]) -> Finished:
     last_day = datetime.now(UTC).date() - timedelta(days=1)
     output, _ = demo.communicate(timeout=900)
     assert demo.returncode == 0, output
-    return Finished(demo_folder, output, last_day, tuple(belonging_to(demo_folder)))
+    return Finished(demo_folder, output, last_day, tuple(survivors(demo_folder)))
 
 
 @pytest.fixture(scope="module")

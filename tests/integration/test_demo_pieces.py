@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,7 +22,7 @@ from monitoring_jobs.demo.dag_runs import airflow_environment
 from monitoring_jobs.demo.folder import DemoFolder, UnusableFolder, claim, clear
 from monitoring_jobs.demo.monitors import write_monitors
 from monitoring_jobs.demo.postgres import Postgres, end_leftover, postgres
-from monitoring_jobs.demo.processes import Processes, StepFailed, end_leftovers
+from monitoring_jobs.demo.processes import MARKER, Processes, StepFailed, end_leftovers
 from monitoring_jobs.demo.services import environment, pushgateway
 from monitoring_jobs.demo.verdicts import Finding, Verdict
 from monitoring_jobs.monitor_files import load_folder
@@ -41,6 +43,25 @@ import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", {HOLD!r}])
 print(child.pid, flush=True)
 child.wait()
+"""
+# A demo that is killed after it started a service and before it noted that.
+KILLED_BEFORE_THE_NOTE = """
+import os, signal, sys
+from pathlib import Path
+from monitoring_jobs.demo.processes import Processes
+
+class Killed(Processes):
+    def _note(self):
+        if self._running:
+            service = self._running[-1]
+            print(service.pid, service.stdout.readline(), flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        super()._note()
+
+register, logs, program = sys.argv[1:]
+processes = Killed(Path(register), Path(logs))
+command = [sys.executable, "-c", program]
+processes.start("service", command, env=os.environ, cwd=Path(logs), pipe_stdout=True)
 """
 
 
@@ -101,7 +122,7 @@ def test_ending_a_process_ends_its_children_too(folder: DemoFolder) -> None:
         child = int(parent.stdout.readline())
     assert not runs(parent.pid)
     assert not runs(child)
-    assert json.loads(folder.processes.read_text()) == []
+    assert json.loads(folder.processes.read_text())["processes"] == []
 
 
 def test_a_failed_process_shows_the_end_of_its_output(folder: DemoFolder) -> None:
@@ -121,7 +142,7 @@ def test_leftovers_of_a_killed_demo_are_ended_and_strangers_spared(folder: DemoF
             [left.pid, psutil.Process(left.pid).create_time()],
             [stranger.pid, psutil.Process(stranger.pid).create_time() - 60.0],
         ]
-        folder.processes.write_text(json.dumps(entries))
+        folder.processes.write_text(json.dumps({"marker": "", "processes": entries}))
         assert end_leftovers(folder.processes) == 1
         assert not runs(left.pid)
         assert stranger.poll() is None
@@ -131,7 +152,43 @@ def test_leftovers_of_a_killed_demo_are_ended_and_strangers_spared(folder: DemoF
             process.wait()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[[1]]", '{"a": 1}', "null"])
+def test_a_demo_killed_before_it_noted_a_start_leaves_nothing_to_the_next(
+    folder: DemoFolder,
+) -> None:
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", HOLD], env={**os.environ, MARKER: "of another demo"}
+    )
+    pids: list[int] = []
+    try:
+        arguments = [str(folder.processes), str(folder.logs), PARENT]
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED_BEFORE_THE_NOTE, *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        pids = [int(pid) for pid in killed.stdout.split()]
+        assert killed.returncode == -signal.SIGKILL
+        assert [runs(pid) for pid in pids] == [True, True]
+        assert json.loads(folder.processes.read_text())["processes"] == []
+        assert end_leftovers(folder.processes) == 2
+        assert [runs(pid) for pid in pids] == [False, False]
+        assert stranger.poll() is None
+    finally:
+        for pid in filter(runs, pids):
+            os.kill(pid, signal.SIGKILL)
+        stranger.kill()
+        stranger.wait()
+
+
+BROKEN_REGISTERS = [
+    *("", "{", "[[1]]", '{"a": 1}', "null", '{"marker": "x"}'),
+    *('{"marker": "x", "processes": [[1]]}', '{"marker": "", "processes": []}'),
+]
+
+
+@pytest.mark.parametrize("text", BROKEN_REGISTERS)
 def test_a_broken_register_is_no_obstacle(folder: DemoFolder, text: str) -> None:
     folder.processes.write_text(text)
     assert end_leftovers(folder.processes) == 0
@@ -177,6 +234,20 @@ def test_a_server_that_cannot_start_is_named_with_its_output(
     ):
         pass
     assert "no such flag" in caught.value.tail
+
+
+def test_the_pushgateway_keeps_no_file_outside_the_folder(folder: DemoFolder) -> None:
+    with (
+        Processes(folder.processes, folder.logs) as processes,
+        pushgateway(folder, processes) as gateway,
+    ):
+        assert gateway is not None, "apt-get install prometheus-pushgateway"
+        with urllib.request.urlopen(f"{gateway.url}/api/v1/status", timeout=10) as answer:
+            flags = json.load(answer)["data"]["flags"]
+        with urllib.request.urlopen(f"{gateway.url}/api/v1/metrics", timeout=10) as answer:
+            groups = json.load(answer)["data"]
+    assert flags["persistence.file"] == ""
+    assert groups == []
 
 
 def test_the_users_own_services_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,22 @@ class Logged:
                 self.files[path.relative_to(folder).as_posix()] = path.read_text("utf-8")
 
 
+def registered(client: MlflowClient) -> tuple[str, str]:
+    """Register version 1 of a new model; return its name and run."""
+    experiment = client.create_experiment(f"sink-{uuid.uuid4().hex}")
+    run_id = str(client.create_run(experiment).info.run_id)
+    name = f"model-{uuid.uuid4().hex}"
+    client.create_registered_model(name)
+    client.create_model_version(name, f"runs:/{run_id}/model", run_id)
+    return name, run_id
+
+
+def fetched(server: str, run_id: str, artifact: str) -> str:
+    url = f"{server}/get-artifact?path={artifact}&run_uuid={run_id}"
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return str(answer.read().decode())
+
+
 def test_evaluation_summary_and_report_are_logged_to_the_model() -> None:
     logged = Logged()
     evaluation = make_evaluation()
@@ -56,11 +72,7 @@ def test_real_server_holds_the_files_and_a_rerun_replaces_them(
 ) -> None:
     from monitoring_jobs.tracking import Tracking
 
-    experiment = mlflow_client.create_experiment(f"sink-{uuid.uuid4().hex}")
-    run_id = mlflow_client.create_run(experiment).info.run_id
-    name = f"model-{uuid.uuid4().hex}"
-    mlflow_client.create_registered_model(name)
-    mlflow_client.create_model_version(name, f"runs:/{run_id}/model", run_id)
+    name, run_id = registered(mlflow_client)
     sink = MlflowSink(Tracking(mlflow_uri).log_evaluation)
     for attempt in ("first", "second"):
         evaluation = make_evaluation(model=ModelRef(name=name, version="1"), attempt=attempt)
@@ -70,24 +82,40 @@ def test_real_server_holds_the_files_and_a_rerun_replaces_them(
     assert found == {
         f"{place}/{file}" for file in ("evaluation.json", "report.html", "summary.json")
     }
-    with urllib.request.urlopen(
-        f"{mlflow_uri}/get-artifact?path={place}/report.html&run_uuid={run_id}", timeout=30
-    ) as answer:
-        assert answer.read() == b"<html>second</html>"
+    assert fetched(mlflow_uri, run_id, f"{place}/report.html") == "<html>second</html>"
 
 
-def test_without_a_report_the_numbers_are_logged() -> None:
+def test_f26_real_server_shows_no_older_report_beside_a_rerun_without_one(
+    mlflow_client: MlflowClient, mlflow_uri: str
+) -> None:
+    from monitoring_jobs.tracking import Tracking
+
+    name, run_id = registered(mlflow_client)
+    sink = MlflowSink(Tracking(mlflow_uri).log_evaluation)
+    place = f"monitoring/{PLACE}"
+    model = ModelRef(name=name, version="1")
+    sink.write(make_evaluation(model=model, attempt="first"), "<html>first</html>")
+    assert fetched(mlflow_uri, run_id, f"{place}/report.html") == "<html>first</html>"
+    sink.write(make_evaluation(model=model, attempt="second"), None)
+    stored = Evaluation.from_json(fetched(mlflow_uri, run_id, f"{place}/evaluation.json"))
+    assert stored.attempt == "second"
+    page = fetched(mlflow_uri, run_id, f"{place}/report.html")
+    assert "No report was rendered for this attempt" in page
+    assert "first" not in page
+
+
+def test_without_a_report_the_numbers_are_logged_and_a_page_says_so() -> None:
     logged = Logged()
     MlflowSink(logged).write(make_evaluation(), None)
-    assert f"{PLACE}/report.html" not in logged.files
-    assert len(logged.files) == 2
+    assert "No report was rendered" in logged.files[f"{PLACE}/report.html"]
+    assert len(logged.files) == 3
 
 
 def test_rerun_goes_to_the_same_place_and_other_windows_to_others() -> None:
     logged = Logged()
     MlflowSink(logged).write(make_evaluation(), None)
     MlflowSink(logged).write(make_evaluation(attempt="second"), None)
-    assert len(logged.files) == 2
+    assert len(logged.files) == 3
     assert '"second"' in logged.files[f"{PLACE}/evaluation.json"]
 
 

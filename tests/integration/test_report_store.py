@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
+import resource
 import signal
 import uuid
 from collections.abc import Iterator
@@ -293,6 +295,67 @@ def test_f59_killed_rerun_leaves_the_old_result_whole(
     assert store.report_html("wine_quality", DAY) == HTML
     assert store.sweep_orphans(HOUR, SOON) == 1
     assert store.report_html("wine_quality", DAY) == HTML
+
+
+def put_on_a_full_disk(
+    root: Path, room: int, attempt: str, answer: multiprocessing.connection.Connection
+) -> None:
+    """Put while no file can grow beyond ``room`` bytes: writing fails half-way, as when full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+    try:
+        ReportStore.open(root).put(make_evaluation(attempt=attempt), HTML)
+    except MonitoringError as exc:
+        answer.send((type(exc).__name__, str(exc)))
+    else:
+        answer.send(("", "it was stored"))
+
+
+def failure_on_a_full_disk(root: Path, room: int, attempt: str) -> tuple[str, str]:
+    context = multiprocessing.get_context("spawn")
+    mine, its = context.Pipe()
+    child = context.Process(target=put_on_a_full_disk, args=(root, room, attempt, its))
+    child.start()
+    its.close()
+    try:
+        with mine:
+            kind, message = mine.recv()
+    finally:
+        child.join(60)
+    assert child.exitcode == 0
+    return kind, message
+
+
+ROOM = [
+    pytest.param(len(HTML) // 2, "report-second.html", 0, id="for half of the report"),
+    pytest.param(len(HTML) + 1, "evaluation.json", 1, id="for the report alone"),
+]
+
+
+@pytest.mark.parametrize(("room", "unwritten", "orphans"), ROOM)
+def test_f59_full_disk_is_one_clear_line_and_the_earlier_result_stays(
+    tmp_path: Path, room: int, unwritten: str, orphans: int
+) -> None:
+    store = ReportStore.open(tmp_path)
+    earlier = store.put(make_evaluation(), HTML)
+    kind, message = failure_on_a_full_disk(tmp_path, room, "second")
+    assert kind == StoreUnavailable.__name__, message
+    assert f"{unwritten}: File too large" in message
+    assert "not full, then try again" in message
+    assert "\n" not in message
+    assert store.get("wine_quality", DAY) == earlier
+    assert store.report_html("wine_quality", DAY) == HTML
+    assert not [path for path in tmp_path.rglob("*") if path.suffix == ".tmp"]
+    assert store.sweep_orphans(HOUR, SOON) == orphans
+    assert len(files_of(str(tmp_path))) == 2
+
+
+def test_f59_with_room_again_the_same_attempt_is_stored(tmp_path: Path) -> None:
+    kind, _ = failure_on_a_full_disk(tmp_path, len(HTML) + 1, "first")
+    assert kind == StoreUnavailable.__name__
+    store = ReportStore.open(tmp_path)
+    assert store.latest("wine_quality") is None
+    assert store.put(make_evaluation(), HTML) == store.get("wine_quality", DAY)
+    assert len(files_of(str(tmp_path))) == 2
 
 
 def test_f59_orphans_in_object_storage_are_swept(store: ReportStore, location: str) -> None:
