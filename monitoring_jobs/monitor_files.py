@@ -211,18 +211,16 @@ def _describe(error: ErrorDetails, document: _Document) -> tuple[int, str]:
 def _as_written(location: tuple[str | int, ...], document: _Document) -> Key:
     """Drop the parts of pydantic's location that name a branch of a union, not a key."""
     key: Key = ()
-    for position, part in enumerate(location):
-        last = position == len(location) - 1
-        if (*key, part) in document.lines or (last and not _is_branch(part)):
+    for part in location:
+        if (*key, part) in document.lines or not _is_branch(part):
             key = (*key, part)
     return key
 
 
 def _is_branch(part: str | int) -> bool:
     return isinstance(part, str) and (
-        part in {"file", "sql", "mlflow_artifact", "trailing", "str", "false"}
+        part in {"file", "sql", "mlflow_artifact", "trailing", "str", "[key]"}
         or part.startswith(("literal[", "dict[", "function-"))
-        or part in _MODELS
     )
 
 
@@ -270,15 +268,6 @@ def _models_in(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _models_in(inner)
-
-
-_MODELS = {model.__name__ for model in _models_in(MonitorSpec)} | {
-    inner.__name__
-    for field in MonitorSpec.model_fields.values()
-    for model in _models_in(field.annotation)
-    for inner_field in (*model.model_fields.values(),)
-    for inner in (model, *_models_in(inner_field.annotation))
-}
 
 
 def _dotted(key: Key) -> str:

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import pydantic
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    ModelWrapValidatorHandler,
+    Tag,
+    WithJsonSchema,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from monitoring_jobs.schedules import Schedule, cron_expression
+from monitoring_jobs.spec_rules import (
+    CATEGORICAL_METHODS,
+    DEFAULT_THRESHOLD,
+    NUMERICAL_METHODS,
+    P_VALUE_METHODS,
+    RULES,
+    Problem,
+    as_number,
+    is_absent,
+    names_at,
+    text_at,
+    value_at,
+)
 from monitoring_jobs.windows import Duration
-
-# The drift methods, what they can be asked of, and Evidently's default thresholds for them.
-NUMERICAL_METHODS = ("wasserstein", "ks", "jensenshannon", "psi")
-CATEGORICAL_METHODS = ("jensenshannon", "chisquare", "z", "psi")
-P_VALUE_METHODS = frozenset({"ks", "chisquare", "z"})
-DEFAULT_THRESHOLD = dict.fromkeys(P_VALUE_METHODS, 0.05) | {
-    "wasserstein": 0.1,
-    "jensenshannon": 0.1,
-    "psi": 0.1,
-}
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Severity = Literal["ok", "warning", "failed"]
@@ -32,6 +44,12 @@ Severity = Literal["ok", "warning", "failed"]
 
 def _a_duration(text: str) -> str:
     return str(Duration.parse(text))
+
+
+def _longer_than_nothing(text: str) -> str:
+    if Duration.parse(text).count == 0:
+        raise ValueError("must be longer than nothing; write one like 1d")
+    return text
 
 
 def _a_zone(name: str) -> str:
@@ -48,13 +66,55 @@ def _a_schedule(text: str) -> str:
 
 
 DurationText = Annotated[str, AfterValidator(_a_duration), Field(examples=["1d", "2h"])]
+WindowText = Annotated[DurationText, AfterValidator(_longer_than_nothing)]
 ZoneName = Annotated[str, AfterValidator(_a_zone), Field(examples=["UTC", "Europe/Berlin"])]
 ScheduleText = Annotated[str, AfterValidator(_a_schedule), Field(examples=["@daily", "0 6 * * 1"])]
+# Numbers are names too: nobody should have to quote a version or a class.
+Label = Annotated[
+    str, Field(coerce_numbers_to_str=True), WithJsonSchema({"type": ["string", "number"]})
+]
 
 
 class _Part(pydantic.BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
+
+    @pydantic.model_validator(mode="wrap")
+    @classmethod
+    def _judge_whole(cls, raw: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Refuse what keys say together, in one breath with what each says by itself."""
+        if not isinstance(raw, Mapping):  # no keys that could contradict each other
+            return handler(raw)
+        problems = [_details(raw, problem) for problem in cls._problems(raw)]
+        if not problems:
+            return handler(raw)
+        try:
+            handler(raw)
+        except pydantic.ValidationError as exc:
+            problems = [*map(_again, exc.errors(include_url=False)), *problems]
+        raise pydantic.ValidationError.from_exception_data(cls.__name__, problems)
+
+    @classmethod
+    def _problems(cls, raw: Any) -> Iterator[Problem]:  # noqa: ARG003 most parts have no rules
+        """Yield what keys of this part say together and may not.
+
+        Args:
+            raw: What was given, not judged yet: anything may be of a wrong type or absent.
+        """
+        yield from ()
+
+
+def _details(raw: Any, problem: Problem) -> InitErrorDetails:
+    key, text = problem
+    return InitErrorDetails(
+        type="value_error", loc=key, input=value_at(raw, *key), ctx={"error": ValueError(text)}
+    )
+
+
+def _again(error: ErrorDetails) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=error["type"], loc=error["loc"], input=error["input"], ctx=error.get("ctx", {})
     )
 
 
@@ -83,11 +143,11 @@ class SqlSource(_Part):
     timezone: ZoneName | None = None
     unit: Literal["s", "ms"] | None = None
 
-    @pydantic.model_validator(mode="after")
-    def _one_of(self) -> Self:
-        if (self.query is None) == (self.table is None):
-            raise ValueError("give either query or table")
-        return self
+    @classmethod
+    def _problems(cls, raw: Any) -> Iterator[Problem]:
+        if is_absent(raw, "query") == is_absent(raw, "table"):
+            key = () if is_absent(raw, "table") else ("table",)
+            yield key, "give either query or table"
 
 
 class ArtifactSource(_Part):
@@ -139,13 +199,12 @@ class ModelSpec(_Part):
 
     name: str = Field(min_length=1)
     alias: str | None = None
-    version: str | None = Field(None, coerce_numbers_to_str=True)
+    version: Label | None = None
 
-    @pydantic.model_validator(mode="after")
-    def _one_of(self) -> Self:
-        if self.alias is not None and self.version is not None:
-            raise ValueError("give an alias or a version, not both")
-        return self
+    @classmethod
+    def _problems(cls, raw: Any) -> Iterator[Problem]:
+        if value_at(raw, "alias") is not None and value_at(raw, "version") is not None:
+            yield ("version",), "give an alias or a version, not both"
 
 
 class Columns(_Part):
@@ -157,17 +216,23 @@ class Columns(_Part):
     probability: str | dict[str, str] | None = Field(
         None, description="column with the positive class's probability, or a column per class"
     )
-    positive_label: str | None = Field(None, coerce_numbers_to_str=True)
+    positive_label: Label | None = None
     target: str | None = None
     id: str | None = None
 
-    @pydantic.model_validator(mode="after")
-    def _once(self) -> Self:
-        names = [*self.numerical, *self.categorical]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"listed twice: {', '.join(twice)}")
-        return self
+    @classmethod
+    def _problems(cls, raw: Any) -> Iterator[Problem]:
+        seen: set[str] = set()
+        for kind in ("numerical", "categorical"):
+            for place, name in names_at(raw, kind):
+                if name in seen:
+                    yield (kind, place), f"{name!r} is listed twice; list each feature once"
+                seen.add(name)
+        target = text_at(raw, "target")
+        if target is not None and target in seen:
+            yield ("target",), f"{target!r} is also listed as a feature; a target is none"
+        if target is not None and target == text_at(raw, "prediction"):
+            yield ("target",), f"{target!r} is also columns.prediction; name the column of labels"
 
 
 # --- checks ---------------------------------------------------------------------------------------
@@ -262,13 +327,13 @@ class Bound(_Part):
     min: float | None = None
     max: float | None = None
 
-    @pydantic.model_validator(mode="after")
-    def _some(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("give min or max")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min is above max")
-        return self
+    @classmethod
+    def _problems(cls, raw: Any) -> Iterator[Problem]:
+        if is_absent(raw, "min") and is_absent(raw, "max"):
+            yield (), "give min or max"
+        least, most = as_number(value_at(raw, "min")), as_number(value_at(raw, "max"))
+        if least is not None and most is not None and least > most:
+            yield ("min",), "is above max; exchange them"
 
 
 class PerformanceCheck(_Part):
@@ -322,7 +387,7 @@ class MonitorSpec(_Part):
     owner: str = ""
     schedule: ScheduleText = "@daily"
     timezone: ZoneName = "UTC"
-    window: DurationText | None = Field(None, description="default: the schedule's period")
+    window: WindowText | None = Field(None, description="default: the schedule's period")
     delay: DurationText = Field("0s", description="how long late rows are waited for")
     model: ModelSpec | None = None
     task: Literal["classification", "regression"] | None = None
@@ -336,34 +401,10 @@ class MonitorSpec(_Part):
 
     _folder: Path = pydantic.PrivateAttr(default_factory=Path.cwd)
 
-    @pydantic.model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.data.timestamp is None and not _binds_the_window(self.data):
-            raise ValueError("data.timestamp: needed to place rows in a window")
-        if self.window is not None and Duration.parse(self.window).count == 0:
-            raise ValueError("window: must be longer than nothing")
-        if isinstance(self.reference, ArtifactSource) and not (self.model or self.reference.run_id):
-            raise ValueError("reference.run_id: needed where no model is named")
-        if self.columns.target is not None and self.task is None:
-            raise ValueError("task: say classification or regression, as columns.target is given")
-        self._refuse_methods_of_the_wrong_kind()
-        return self
-
-    def _refuse_methods_of_the_wrong_kind(self) -> None:
-        if self.checks.drift is False:
-            return
-        kinds = (
-            (self.columns.numerical, NUMERICAL_METHODS, "numerical"),
-            (self.columns.categorical, CATEGORICAL_METHODS, "categorical"),
-        )
-        for names, methods, kind in kinds:
-            for name in names:
-                method = self.checks.drift.method_for(name, kind).method
-                if method not in methods:
-                    raise ValueError(
-                        f"checks.drift.columns.{name}.method: {method!r} is no method for "
-                        f"{kind} columns; use one of {', '.join(methods)}"
-                    )
+    @classmethod
+    def _problems(cls, raw: Any) -> Iterator[Problem]:
+        for rule in RULES:
+            yield from rule(raw)
 
     @property
     def folder(self) -> Path:
@@ -402,13 +443,6 @@ class MonitorSpec(_Part):
         meaning = self.model_dump(mode="json", exclude={"description", "owner"})
         canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
-
-
-def _binds_the_window(source: FileSource | SqlSource) -> bool:
-    query = source.query if isinstance(source, SqlSource) else None
-    return query is not None and all(
-        re.search(rf"(?<!:):{bind}\b", query) for bind in ("start", "end")
-    )
 
 
 def json_schema() -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from monitoring_jobs.spec_rules import TASK_METRICS
 from tests.fixtures.command_line import Cli
-from tests.fixtures.monitors import MonitorFactory, sample
+from tests.fixtures.monitors import DAY, MonitorFactory, sample
 from tests.fixtures.postgres import libpq
 
 DAY_ARGS = ("--start", "2026-11-20", "--end", "2026-11-21", "--no-report")
@@ -33,6 +35,38 @@ def test_f62_a_broken_monitor_hides_no_other(cli: Cli, make_monitor: MonitorFact
     assert str(good) in out
     assert str(broken) in err
     assert cli("evaluate", good, *DAY_ARGS)[0] == 0
+
+
+def test_f62_a_bound_that_can_never_be_checked_is_refused(
+    cli: Cli, make_monitor: MonitorFactory
+) -> None:
+    path = make_monitor(
+        window="0d",
+        task="regression",
+        columns={"numerical": ["alcohol"], "prediction": "prediction", "target": "label"},
+        checks={
+            "drift": {"columns": {"alcohl": {"method": "ks"}}},
+            "performance": {"accuracy": {"min": 0.9}},
+        },
+    )
+    code, out, err = cli("validate", path)
+    assert (code, out) == (2, "")
+    lines = path.read_text("utf-8").splitlines()
+    expected = [
+        ("window: 0d", "window: must be longer than nothing; write one like 1d"),
+        (
+            "      alcohl:",
+            "checks.drift.columns.alcohl: is no feature listed here; did you mean 'alcohol'?",
+        ),
+        (
+            "    accuracy:",
+            "checks.performance.accuracy: is no metric of regression; use one of "
+            + ", ".join((*TASK_METRICS["regression"], "label_coverage")),
+        ),
+    ]
+    assert err.splitlines() == [
+        f"{path}:{lines.index(line) + 1}: {problem}" for line, problem in expected
+    ]
 
 
 def test_f62_malformed_settings_are_exit_code_2(
@@ -72,13 +106,14 @@ def test_one_failing_window_stops_no_backfill(
 ) -> None:
     monkeypatch.setenv("MONITORING_DATABASE_URL", database_url)
     trailing = {"source": "trailing", "windows": 1}
-    path = make_monitor(current=sample(1200, days=3), reference=trailing)
+    log = sample(1200, start=DAY.start - timedelta(days=2), days=3)
+    path = make_monitor(current=log, reference=trailing)
     code, out, err = cli(
-        "backfill", path, "--start", "2026-11-20", "--end", "2026-11-23", "--no-report"
+        "backfill", path, "--start", "2026-11-18", "--end", "2026-11-21", "--no-report"
     )
     # The first day has no day before it to be compared with.
     assert code == 1
-    assert err.startswith("2026-11-20T00:00:00Z/2026-11-21T00:00:00Z: ")
+    assert err.startswith("2026-11-18T00:00:00Z/2026-11-19T00:00:00Z: ")
     assert "2 of 3 windows evaluated" in out
     with psycopg2.connect(libpq(database_url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM monitoring.evaluation")

@@ -13,14 +13,8 @@ import yaml
 from monitoring_jobs.cli import app
 from monitoring_jobs.results import Status
 from monitoring_jobs.settings import CONNECTION_PREFIX, Settings, environment_names
-from monitoring_jobs.spec import (
-    CATEGORICAL_METHODS,
-    NUMERICAL_METHODS,
-    MonitorSpec,
-    PerformanceCheck,
-    QualityLimits,
-    json_schema,
-)
+from monitoring_jobs.spec import MonitorSpec, PerformanceCheck, QualityLimits, json_schema
+from monitoring_jobs.spec_rules import CATEGORICAL_METHODS, NUMERICAL_METHODS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -68,5 +68,5 @@ def test_nothing_to_judge_is_one_clear_line():
     [(None, {}), ("score", {"": "score"}), ({"red": "p_red"}, {"red": "p_red"})],
 )
 def test_probability_columns_by_class(written, expected):
-    columns = spec(columns={"probability": written}).columns
+    columns = spec(task="classification", columns={"probability": written}).columns
     assert probability_columns(columns) == expected

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from monitoring_jobs.errors import InvalidMonitor
 from monitoring_jobs.monitor_files import load_files, load_folder, load_monitor
+from monitoring_jobs.spec import MonitorSpec
 from tests.fixtures.monitors import write_monitor_file
 
 GOOD = """\
@@ -42,6 +47,13 @@ def test_a_good_file_loads_and_knows_its_folder(tmp_path: Path) -> None:
         ("report: {when: sometimes}", "4: report.when: 'sometimes' is not one of 'always', 'on_al"),
         ("schedule: 99 * * * *", "4: schedule: '99 * * * *' is neither a cron of five fields"),
         ("timezone: Mars/Base", "4: timezone: 'Mars/Base' is no time zone; write one like"),
+        ("window: 0d", "4: window: must be longer than nothing"),
+        ("columns: {numerical: [a], categorical: [a]}", "4: columns.categorical.0: 'a' is listed "),
+        ("columns: {target: label}", "1: task: say classification or regression"),
+        ("columns: {probability: p}", "4: columns.probability: is for task: classification only"),
+        ("model: {name: m, alias: a, version: 1}", "4: model.version: give an alias or a version"),
+        ("checks: {performance: {mae: {max: 1}}}", "4: checks.performance.mae: cannot be checked"),
+        ("columns: {numerical: [1]}", "4: columns.numerical.0: must be text; put it in quotes"),
         ("window: soon", "4: window: 'soon' is not a duration; write 30m, 2h, 1d or 1w"),
         ("segments: region", "4: segments: must be a list; write [a, b]"),
         ("columns: [a]", "4: columns: must be a mapping of keys"),
@@ -61,9 +73,85 @@ def test_f62_a_problem_names_line_key_and_cure(tmp_path: Path, line: str, proble
 def test_f62_every_problem_is_listed_in_the_order_of_lines(tmp_path: Path) -> None:
     found = problems_of(
         tmp_path,
-        "name: 1wine\nowner: 3\ndata: {source: parquet}\nreference: {source: ftp}\nfoo: 1\n",
+        "name: 1wine\nowner: 3\ndata: {source: csv, timestamp: t}\n"
+        "reference: {source: ftp}\nfoo: 1\n",
     )
     assert [problem.split(":")[0] for problem in found] == ["1", "2", "3", "4", "5"]
+
+
+CONTRADICTORY = """\
+name: wine
+scheduel: "@daily"
+window: 0d
+task: regression
+model: {name: wine, alias: champion, version: 3}
+data:
+  source: parquet
+  path: log.parquet
+reference: {source: parquet, path: reference.parquet}
+columns:
+  numerical: [alcohol, alcohol, label]
+  categorical: [region]
+  prediction: grade
+  probability: p
+  target: label
+  id: 7
+checks:
+  quality:
+    columns:
+      regoin: {missing_share: 0.5}
+  drift:
+    share: 2
+    columns:
+      alcohool: {method: ks}
+      region: {method: ks}
+      grade: {method: z}
+  performance:
+    accuracy: {min: 0.8}
+    mae: {min: 2, max: 1}
+"""
+
+
+def test_f62_contradictions_are_listed_beside_plain_errors_each_with_its_line(
+    tmp_path: Path,
+) -> None:
+    found = problems_of(tmp_path, CONTRADICTORY)
+    assert [problem.rsplit(": ", 1)[0] for problem in found if ": is for" not in problem] == [
+        "2: scheduel",
+        "3: window",
+        "5: model.version",
+        "6: data.timestamp",
+        "11: columns.numerical.1",
+        "15: columns.target",
+        "16: columns.id",
+        "20: checks.quality.columns.regoin",
+        "22: checks.drift.share",
+        "24: checks.drift.columns.alcohool",
+        "25: checks.drift.columns.region.method",
+        "26: checks.drift.columns.grade.method",
+        "28: checks.performance.accuracy",
+        "29: checks.performance.mae.min",
+    ]
+    assert "14: columns.probability: is for task: classification only; say so or remove it" in found
+
+
+KEYS = sorted({*MonitorSpec.model_fields, *re.findall(r"(\w+):", CONTRADICTORY)})
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 3) | st.sampled_from(["", "x", "0d", "ks", "sql"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=8))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_f62_no_nonsense_is_worse_than_lines_of_problems(
+    tmp_path: Path, nonsense: dict[str, object]
+) -> None:
+    text = yaml.safe_dump({**yaml.safe_load(CONTRADICTORY), **nonsense}, sort_keys=False)
+    assert all(re.match(r"\d+: \w", problem) for problem in problems_of(tmp_path, text))
 
 
 def test_f62_a_missing_key_is_named(tmp_path: Path) -> None:

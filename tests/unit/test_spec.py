@@ -6,18 +6,28 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from monitoring_jobs.checks import scores
 from monitoring_jobs.spec import (
+    Bound,
+    Checks,
+    Columns,
+    FileSource,
+    MonitorSpec,
+    PerformanceCheck,
+    json_schema,
+)
+from monitoring_jobs.spec_rules import (
     CATEGORICAL_METHODS,
     NUMERICAL_METHODS,
     P_VALUE_METHODS,
-    MonitorSpec,
-    json_schema,
+    TASK_METRICS,
 )
 
 SMALLEST: dict[str, Any] = {
@@ -119,20 +129,22 @@ def test_a_columns_own_limit_wins_and_null_judges_nothing() -> None:
         ({"delay": "-2h"}, "is not a duration"),
         ({"model": {"name": "m", "alias": "a", "version": "1"}}, "not both"),
         ({"columns": {"target": "label"}}, "say classification or regression"),
-        ({"columns": {"numerical": ["a"], "categorical": ["a"]}}, "listed twice: a"),
+        ({"columns": {"numerical": ["a"], "categorical": ["a"]}}, "'a' is listed twice"),
         ({"checks": {"drift": {"numerical": {"method": "ks", "threshold": -1}}}}, "greater than"),
         ({"checks": {"drift": {"share": 1.5}}}, "less than or equal to 1"),
         ({"checks": {"drift": {"min_rows": 0}}}, "greater than or equal to 1"),
         ({"checks": {"drift": {"numerical": {"method": "chisquare"}}}}, "no method for numerical"),
         ({"checks": {"drift": {"categorical": {"method": "ks"}}}}, "no method for categorical"),
         ({"checks": {"performance": {"accuracy": {}}}}, "give min or max"),
-        ({"checks": {"performance": {"accuracy": {"min": 2, "max": 1}}}}, "min is above max"),
+        ({"checks": {"performance": {"accuracy": {"min": 2, "max": 1}}}}, "is above max"),
         ({"reference": {"source": "mlflow_artifact", "path": "m.pkl"}}, "only .parquet and .csv"),
         ({"reference": {"source": "mlflow_artifact", "path": "r.csv"}}, "no model is named"),
         ({"reference": {"source": "trailing", "windows": 0}}, "greater than or equal to 1"),
         ({"data": {"source": "sql", "connection": "c", "timestamp": "t"}}, "query or table"),
         ({"data": {"source": "parquet", "path": "p"}}, "needed to place rows"),
         ({"report": {"rows": 1}}, "greater than or equal to 100"),
+        ({"task": "regression", "columns": {"probability": "p"}}, "task: classification only"),
+        ({"columns": {"probability": "p"}}, "task: classification only"),
     ],
 )
 def test_f62_nonsense_is_refused(keys: dict[str, Any], complaint: str) -> None:
@@ -166,6 +178,108 @@ def test_a_methods_kind_is_judged_for_columns_of_their_own() -> None:
             columns={"categorical": ["region"]},
             checks={"drift": {"columns": {"region": {"method": "wasserstein"}}}},
         )
+
+
+def test_a_predictions_method_suits_the_task() -> None:
+    keys: dict[str, Any] = {
+        "columns": {"prediction": "grade"},
+        "checks": {"drift": {"columns": {"grade": {"method": "ks"}}}},
+    }
+    spec_of(task="regression", **keys)
+    with pytest.raises(ValidationError, match="is no method for categorical columns"):
+        spec_of(task="classification", **keys)
+
+
+# --- what can never be checked --------------------------------------------------------------------
+LABELS = {"target": "label", "prediction": "prediction"}
+
+
+def test_the_metrics_of_a_task_are_those_that_are_measured() -> None:
+    assert TASK_METRICS == scores.METRICS
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_every_metric_of_a_task_can_be_bounded(task: str) -> None:
+    columns = LABELS | ({"probability": "p"} if task == "classification" else {})
+    bounds = {metric: {"min": 0} for metric in (*TASK_METRICS[task], "label_coverage")}
+    spec_of(task=task, columns=columns, checks={"performance": bounds})
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"), [("regression", "accuracy"), ("classification", "rmse")]
+)
+def test_a_bound_on_a_metric_of_the_other_task_is_refused(task: str, metric: str) -> None:
+    with pytest.raises(ValidationError, match=f"is no metric of {task}; use one of "):
+        spec_of(task=task, columns=LABELS, checks={"performance": {metric: {"min": 0}}})
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "label_coverage"])
+@pytest.mark.parametrize(
+    ("keys", "lacking"),
+    [
+        ({"columns": LABELS}, "without task;"),
+        ({"task": "classification", "columns": {"target": "label"}}, "without columns.prediction;"),
+        ({"task": "classification", "columns": {"prediction": "p"}}, "without columns.target;"),
+        ({}, "without task and columns.target and columns.prediction;"),
+    ],
+)
+def test_a_bound_without_labels_is_refused(keys: dict[str, Any], lacking: str, metric: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(lacking)):
+        spec_of(**keys, checks={"performance": {metric: {"min": 0.9}}})
+
+
+def test_a_bound_on_a_probability_metric_needs_probabilities() -> None:
+    with pytest.raises(ValidationError, match=re.escape("without columns.probability;")):
+        spec_of(
+            task="classification", columns=LABELS, checks={"performance": {"roc_auc": {"min": 0.9}}}
+        )
+
+
+@pytest.mark.parametrize("check", ["drift", "quality"])
+def test_an_exception_is_for_a_column_that_is_judged(check: str) -> None:
+    exception = {"method": "psi"} if check == "drift" else {"missing_share": 0.5}
+    columns = {"numerical": ["alcohol"], "categorical": ["region"], "prediction": "grade"}
+
+    def spec_with(name: str, **keys: Any) -> MonitorSpec:
+        return spec_of(
+            **{"columns": columns, **keys, "checks": {check: {"columns": {name: exception}}}}
+        )
+
+    for name in ("alcohol", "region", "grade"):
+        spec_with(name)
+    # Without lists the signature or the reference says which columns there are.
+    spec_with("alcohool", columns={"prediction": "grade"})
+    with pytest.raises(ValidationError, match="did you mean 'alcohol'"):
+        spec_with("alcohool")
+    with pytest.raises(ValidationError, match="list it under columns"):
+        spec_with("xyz")
+
+
+@pytest.mark.parametrize("kind", ["numerical", "categorical"])
+def test_a_target_is_no_feature(kind: str) -> None:
+    with pytest.raises(ValidationError, match="'label' is also listed as a feature"):
+        spec_of(task="classification", columns={kind: ["label"], "target": "label"})
+
+
+def test_a_target_is_not_the_prediction() -> None:
+    with pytest.raises(ValidationError, match=r"'label' is also columns\.prediction"):
+        spec_of(task="classification", columns={"prediction": "label", "target": "label"})
+
+
+def test_parts_that_are_built_already_are_judged_together_too() -> None:
+    keys: dict[str, Any] = {
+        "name": "wine",
+        "data": FileSource(source="parquet", path="log.parquet"),
+        "reference": FileSource(source="parquet", path="reference.parquet"),
+        "columns": Columns(numerical=("label",), prediction="grade"),
+        "checks": Checks(performance=PerformanceCheck(accuracy=Bound(min=0.9))),
+    }
+    with pytest.raises(ValidationError) as caught:
+        MonitorSpec(**keys)
+    assert [error["loc"] for error in caught.value.errors()] == [
+        ("data", "timestamp"),
+        ("checks", "performance", "accuracy"),
+    ]
 
 
 # --- identity -------------------------------------------------------------------------------------
@@ -204,3 +318,26 @@ def test_the_schema_names_every_key_of_the_full_example() -> None:
     assert schema["additionalProperties"] is False
     assert set(yaml.safe_load(FULL)) <= set(schema["properties"])
     assert set(schema["required"]) == {"name", "data", "reference"}
+
+
+@pytest.mark.parametrize("name", ["7", 7, 0.5])
+def test_the_schema_accepts_the_numbers_that_the_code_accepts(name: str | float) -> None:
+    keys = {
+        **SMALLEST,
+        "model": {"name": "m", "version": name},
+        "columns": {"positive_label": name},
+    }
+    spec = MonitorSpec.model_validate(keys)
+    assert spec.columns.positive_label == str(name)
+    assert spec.model is not None
+    assert spec.model.version == str(name)
+    jsonschema.validate(keys, json_schema())
+
+
+@pytest.mark.parametrize("name", [True, ["7"]])
+def test_the_schema_refuses_the_names_that_the_code_refuses(name: object) -> None:
+    keys = {**SMALLEST, "columns": {"positive_label": name}}
+    with pytest.raises(ValidationError):
+        MonitorSpec.model_validate(keys)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(keys, json_schema())
