@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -22,6 +22,8 @@ MLFLOW = "monitoring_mlflow"
 PUSHGATEWAY = "monitoring_pushgateway"
 WEBHOOK = "monitoring_webhook"
 OBJECT_STORAGE = "monitoring_object_storage"
+
+_SHORTEST_SECRET = 8  # shorter words, masked, would black out half a log
 
 _DIALECTS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
 # Extras that speak to Airflow's own hooks, not to a database driver.
@@ -205,6 +207,17 @@ def _given(variables: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in variables.items() if value}
 
 
+def _secrets_in(value: str) -> list[str]:
+    """Return what is secret in a URL: its password, a bare token, the values of its query."""
+    if "://" not in value:
+        return [value]
+    parts = urlsplit(value)
+    # http://token@host is a bearer token; postgresql://user@host is a name.
+    token = parts.username if parts.password is None and parts.scheme.startswith("http") else None
+    queried = [text for _, text in parse_qsl(parts.query) if len(text) >= _SHORTEST_SECRET]
+    return [secret for secret in (parts.password, token, *queried) if secret]
+
+
 def _mask(settings: Settings) -> None:
     """Hide secrets from the logs of tasks: those of the environment are unknown to Airflow."""
     secrets = [
@@ -218,12 +231,11 @@ def _mask(settings: Settings) -> None:
     if settings.mlflow_tracking_uri is not None:
         values.append(settings.mlflow_tracking_uri)
     for value in values:
-        password = urlsplit(value).password if "://" in value else value
-        if password:
-            mask_secret(password)
-            mask_secret(unquote(password))
+        for secret in _secrets_in(value):
+            mask_secret(secret)
+            mask_secret(unquote(secret))
     if settings.webhook_url is not None:
         # Receivers like Slack keep their secret in the path; a short one is no secret.
         path = urlsplit(settings.webhook_url.get_secret_value()).path
-        if len(path) > 8:
+        if len(path) > _SHORTEST_SECRET:
             mask_secret(path)

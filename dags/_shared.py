@@ -1,4 +1,4 @@
-"""The only file that knows both worlds: Airflow's runs and errors, and the jobs' settings."""
+"""What all Dags share: Airflow's runs and errors in the words of the jobs, and back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from monitoring_jobs.errors import (
     EmptyWindow,
     InvalidSettings,
     MonitoringError,
-    SinksFailed,
     StaleAttempt,
     TerminalError,
 )
@@ -133,10 +132,6 @@ def guarded() -> Iterator[None]:
         raise AirflowSkipException(str(exc)) from exc
     except TerminalError as exc:
         raise AirflowFailException(str(exc)) from exc
-    except SinksFailed as exc:
-        if all(isinstance(error, TerminalError) for error in exc.errors.values()):
-            raise AirflowFailException(str(exc)) from exc
-        raise
 
 
 def window_of(context: Context, spec: MonitorSpec) -> Window:

@@ -121,7 +121,7 @@ class WebhookRefused(TerminalError):
 
 
 class SinksFailed(TransientError):
-    """One or more sinks failed while the others were written.
+    """Several sinks failed while the others were written; at least one may work later.
 
     Attributes:
         errors: What each failed sink raised, by the sink's name.
@@ -129,4 +129,20 @@ class SinksFailed(TransientError):
 
     def __init__(self, errors: dict[str, MonitoringError]) -> None:
         self.errors = errors
-        super().__init__("; ".join(f"{sink}: {error}" for sink, error in errors.items()))
+        super().__init__(_list(errors))
+
+
+class SinksRefused(TerminalError):
+    """Several sinks failed while the others were written, and will fail again.
+
+    Attributes:
+        errors: What each failed sink raised, by the sink's name.
+    """
+
+    def __init__(self, errors: dict[str, MonitoringError]) -> None:
+        self.errors = errors
+        super().__init__(_list(errors))
+
+
+def _list(errors: dict[str, MonitoringError]) -> str:
+    return "; ".join(f"{sink}: {error}" for sink, error in errors.items())

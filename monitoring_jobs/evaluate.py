@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import logging
 import resource
 import sys
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitoring_jobs.errors import InvalidSettings
+from monitoring_jobs.errors import InvalidSettings, MissingDependency, TransientError
 from monitoring_jobs.results import (
     Evaluation,
     Measurement,
@@ -68,21 +69,23 @@ def evaluate(
         TerminalError: The monitor, its data or its reference cannot be used.
     """
     from monitoring_jobs.data.reference import ReferenceCache
-    from monitoring_jobs.data.sources import open_dataset, open_reference
-    from monitoring_jobs.features import choose_features
+    from monitoring_jobs.data.sources import open_dataset, open_reference, reads_csv
+    from monitoring_jobs.features import choose_features, label_columns
     from monitoring_jobs.measure import Comparison
 
     began, clock = now or datetime.now(UTC), time.perf_counter()
+    _require_renderer(spec, asked=report)
     log.info(
         "evaluating %s on %s", spec.name, window, extra={"action": "evaluate", "monitor": spec.name}
     )
     model = _ask_mlflow(spec, settings)
+    labels = label_columns(spec) if reads_csv(spec) else set()
     with ExitStack() as closing:
         current = closing.enter_context(
-            open_dataset(spec.data, window, folder=spec.folder, settings=settings)
+            open_dataset(spec.data, window, folder=spec.folder, settings=settings, labels=labels)
         )
         reference = closing.enter_context(
-            open_reference(spec, window, settings=settings, download=model.download)
+            open_reference(spec, window, settings=settings, download=model.download, labels=labels)
         )
         kinds = {name: str(kind) for name, kind in reference.columns.items()}
         comparison = Comparison(
@@ -90,7 +93,7 @@ def evaluate(
             choose_features(spec, kinds, model.signature),
             current,
             reference,
-            reference_cache=ReferenceCache(settings.cache_dir, settings.cache_mb * 2**20),
+            reference_cache=ReferenceCache(settings.cache_dir, _cache_bytes(spec, settings)),
             settings=settings,
         )
         measurements = tuple(comparison.measure(progress))
@@ -120,6 +123,14 @@ def evaluate(
     return _keep(evaluation, html, settings, out)
 
 
+def _cache_bytes(spec: MonitorSpec, settings: Settings) -> int:
+    """Return how much of a reference to keep: nothing of one that no other window shares."""
+    from monitoring_jobs.spec import TrailingSource
+
+    moves = isinstance(spec.reference, TrailingSource)
+    return 0 if moves else settings.cache_mb * 2**20
+
+
 # --- MLflow ---------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Model:
@@ -144,6 +155,11 @@ def _ask_mlflow(spec: MonitorSpec, settings: Settings) -> _Model:
             )
         if model is None:
             return _Model(ModelRef())
+        if not declared:
+            raise InvalidSettings(
+                f"monitor {spec.name!r} takes its features from MLflow, which is not configured",
+                "set MLFLOW_TRACKING_URI, or list them under columns",
+            )
         return _Model(ModelRef(name=model.name, version=model.version, alias=model.alias))
     if model is None and artifact is None:
         return _Model(ModelRef())
@@ -167,6 +183,16 @@ def _ask_mlflow(spec: MonitorSpec, settings: Settings) -> _Model:
 
 
 # --- the report -----------------------------------------------------------------------------------
+def _require_renderer(spec: MonitorSpec, *, asked: bool | None) -> None:
+    """Miss Evidently before the work, not after it."""
+    wanted = spec.report.when != "never" if asked is None else asked
+    if wanted and importlib.util.find_spec("evidently") is None:
+        raise MissingDependency(
+            "reports need evidently, which is not installed",
+            "install monitoring-jobs[reports], or say report: {when: never} in the monitor file",
+        )
+
+
 def _wants_report(spec: MonitorSpec, evaluation: Evaluation, *, asked: bool | None) -> bool:
     if evaluation.rows.current == 0 or asked is False:
         return False
@@ -178,22 +204,23 @@ def _wants_report(spec: MonitorSpec, evaluation: Evaluation, *, asked: bool | No
 
 def _render(comparison: Comparison, evaluation: Evaluation) -> tuple[Evaluation, str | None]:
     """Render the report over a sample; a report that fails costs no measurement."""
-    from monitoring_jobs.errors import MonitoringError
     from monitoring_jobs.reports.evidently import render
 
     spec, features = comparison.spec, comparison.features
     labels = (spec.columns.prediction, spec.columns.target)
     wanted = [*features.all, *(name for name in labels if name and name not in features.all)]
-    seed = _seed(evaluation)
-    rows = spec.report.rows
-    current, reference = (
-        side.sample([name for name in wanted if name in side.columns], rows, seed)
-        for side in (comparison.current, comparison.reference)
-    )
-    evaluation = replace(evaluation, rows=replace(evaluation.rows, sampled=current.num_rows))
     try:
-        html = render(
-            evaluation,
+        current, reference = (
+            side.sample(
+                [name for name in wanted if name in side.columns],
+                spec.report.rows,
+                _seed(evaluation),
+            )
+            for side in (comparison.current, comparison.reference)
+        )
+        drawn = replace(evaluation, rows=replace(evaluation.rows, sampled=current.num_rows))
+        return drawn, render(
+            drawn,
             current,
             reference,
             numerical=_of_kind(features, "numerical"),
@@ -203,7 +230,7 @@ def _render(comparison: Comparison, evaluation: Evaluation) -> tuple[Evaluation,
             target=spec.columns.target,
             positive_label=spec.columns.positive_label,
         )
-    except MonitoringError:
+    except TransientError:
         raise
     except Exception as exc:  # the report's boundary: a drawing must not cost the numbers
         log.exception("the report of %s failed", spec.name, extra={"action": "report_failed"})
@@ -216,7 +243,6 @@ def _render(comparison: Comparison, evaluation: Evaluation) -> tuple[Evaluation,
         )
         measurements = (*evaluation.measurements, failed)
         return replace(evaluation, measurements=measurements, status=verdict(measurements)), None
-    return evaluation, html
 
 
 def _of_kind(features: Features, kind: str) -> list[str]:

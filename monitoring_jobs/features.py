@@ -80,6 +80,15 @@ def role_columns(spec: MonitorSpec) -> list[str]:
     return [name for name in (*named, reference_timestamp) if name is not None]
 
 
+def label_columns(spec: MonitorSpec) -> set[str]:
+    """Return the columns that the file declares to hold labels, whatever these look like."""
+    columns = spec.columns
+    named = {*columns.categorical, *spec.segments, columns.id}
+    if spec.task == "classification":
+        named |= {columns.prediction, columns.target}
+    return {name for name in named if name is not None} - set(columns.numerical)
+
+
 def probability_columns(columns: Columns) -> dict[str, str]:
     """Return probability columns by class; the single positive class is called ``""``."""
     if columns.probability is None:

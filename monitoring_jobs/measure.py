@@ -95,7 +95,7 @@ class Comparison:
     # --- schema -----------------------------------------------------------------------------------
     def _schema(self) -> Iterator[Measurement]:
         spec = self.spec.checks.schema_
-        if spec is False or not self.current.columns:
+        if spec is False:
             return
         used = [*self.features.all, *self.spec.segments]
         ignored = self._ignored_columns() - set(used)

@@ -9,7 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitoring_jobs.errors import InvalidSettings, MonitoringError, SinksFailed, TerminalError
+from monitoring_jobs.errors import (
+    InvalidSettings,
+    MonitoringError,
+    SinksFailed,
+    SinksRefused,
+    TerminalError,
+)
 from monitoring_jobs.results import Evaluation
 from monitoring_jobs.windows import Window
 
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WRITTEN = "written"
-NOT_NEWEST = "left alone: a newer window of this monitor exists"
+NOT_NEWEST = "left alone: a newer window or attempt of this monitor exists"
 NOT_ENDED = "left alone: the window has not ended"
 NOT_CONFIGURED = "not configured"
 
@@ -44,9 +50,9 @@ def publish(
         What happened, by sink.
 
     Raises:
-        MonitoringError: What the sink raised, where only one was asked for or all that failed
-            failed for good.
-        SinksFailed: Some sinks failed, at least one of them in a way that may pass.
+        MonitoringError: What the sink raised, where one failed.
+        SinksFailed: Several failed, at least one of them in a way that may pass.
+        SinksRefused: Several failed, all of them for good.
     """
     names = tuple(evaluation.sinks if sinks is None else sinks)
     unknown = [name for name in names if name not in SINKS]
@@ -115,6 +121,8 @@ def _collected(sink: str, failures: dict[str, MonitoringError]) -> Iterator[None
 def _raise_any(failures: dict[str, MonitoringError]) -> None:
     if len(failures) == 1:
         raise next(iter(failures.values()))
+    if failures and all(isinstance(error, TerminalError) for error in failures.values()):
+        raise SinksRefused(failures)
     if failures:
         raise SinksFailed(failures)
 
@@ -141,15 +149,20 @@ def _to_gauges(evaluation: Evaluation, settings: Settings, _html: str | None) ->
     if evaluation.window.end > now:
         return NOT_ENDED
     newest = store.latest(evaluation.monitor, by=now)
-    if newest is not None and newest.window.end > evaluation.window.end:
+    if newest is not None and _rank(newest) > _rank(evaluation):
         return NOT_NEWEST
     sink.write(evaluation)
-    # A newer window may have been stored, and pushed, between the look and the push.
+    # A newer one may have been stored, and pushed, between the look and the push.
     newest = store.latest(evaluation.monitor, by=now)
-    if newest is not None and newest.window.end > evaluation.window.end:
+    if newest is not None and _rank(newest) > _rank(evaluation):
         sink.write(newest)
         return NOT_NEWEST
     return WRITTEN
+
+
+def _rank(evaluation: Evaluation) -> tuple[datetime, datetime, datetime]:
+    """Return what makes one evaluation of a monitor newer than another: window, then attempt."""
+    return evaluation.window.end, evaluation.window.start, evaluation.computed_at
 
 
 def _gauge_sink(settings: Settings) -> PushgatewaySink | TextfileSink | None:

@@ -40,11 +40,14 @@ def find_segments(dataset: Dataset, columns: Sequence[str]) -> tuple[list[Segmen
     """
     segments, crowded = [WHOLE], []
     for column in columns:
-        counted = pc.value_counts(dataset.read(column, ColumnKind.CATEGORICAL)).to_pylist()
-        sized = [(c["counts"], c["values"]) for c in counted if c["values"] is not None]
-        sized.sort(key=lambda pair: (-pair[0], pair[1]))
-        segments += [Segment(column, value) for value in sorted(v for _, v in sized[:MAX_SEGMENTS])]
-        if len(sized) > MAX_SEGMENTS:
+        counted = pc.value_counts(dataset.read(column, ColumnKind.CATEGORICAL))
+        sized = pa.table(
+            {"value": counted.field("values").cast(pa.string()), "rows": counted.field("counts")}
+        ).filter(pc.field("value").is_valid())
+        order = [("rows", "descending"), ("value", "ascending")]
+        largest = sized.take(pc.select_k_unstable(sized, k=MAX_SEGMENTS, sort_keys=order))
+        segments += [Segment(column, value) for value in sorted(largest["value"].to_pylist())]
+        if sized.num_rows > MAX_SEGMENTS:
             crowded.append(column)
     return segments, crowded
 

@@ -135,6 +135,14 @@ def _exceptions_are_for_judged_columns(raw: Any) -> Iterator[Problem]:
                 yield ("checks", check, "columns", name), f"is no feature listed here; {cure}"
 
 
+def _segments_are_named_once(raw: Any) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for place, name in names_at(raw, "segments"):
+        if name in seen:
+            yield ("segments", place), f"{name!r} is listed twice; keep one"
+        seen.add(name)
+
+
 def _methods_suit_their_columns(raw: Any) -> Iterator[Problem]:
     kinds = _kinds(raw)
     columns = value_at(raw, "checks", "drift", "columns")
@@ -168,4 +176,5 @@ RULES: tuple[Callable[[Any], Iterator[Problem]], ...] = (
     _bounds_can_be_checked,
     _exceptions_are_for_judged_columns,
     _methods_suit_their_columns,
+    _segments_are_named_once,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow.csv as arrow_csv
 from monitoring_jobs.data.dataset import require_distinct
 from monitoring_jobs.data.files import DataFile
 from monitoring_jobs.data.identity import hash_files
+from monitoring_jobs.data.normalisation import spell_labels
 from monitoring_jobs.data.spool import Spool, Spooled
 from monitoring_jobs.data.timestamps import Clock
 from monitoring_jobs.errors import MonitoringError, UnreadableDataset
@@ -27,6 +28,9 @@ _HEADER_BYTES = 2**20
 # Words for "nothing" where numbers or times are expected; in text NA may be North America.
 _NULL_WORDS = pa.array(["", "NA", "N/A", "n/a", "null", "NULL", "None", "none"])
 _BOOLEANS = pa.array(["true", "false"])
+_LABEL_NULLS = pa.concat_arrays([_NULL_WORDS, pa.array(["nan", "NaN", "NAN"])])
+_NULLABLE_LABELS = frozenset({pa.int64(), pa.float64(), pa.bool_()})
+_Speller = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 # From narrow to wide; a column has the first type that all of its values fit.
 _TYPES: tuple[pa.DataType, ...] = (
     pa.null(),
@@ -47,6 +51,8 @@ def spool_csv(
     window: Window | None,
     folder: Path,
     partition_types: Mapping[str, pa.DataType],
+    *,
+    labels: Collection[str] = (),
 ) -> Spooled:
     """Read CSV files, comma-separated UTF-8 with a header, into temporary parquet files.
 
@@ -59,6 +65,7 @@ def spool_csv(
         window: The rows to keep; None keeps all.
         folder: Where temporary files are put.
         partition_types: Columns that are told by folder names.
+        labels: Columns that are text whatever their values look like; the timestamp is none.
 
     Raises:
         UnreadableDataset: Another delimiter or encoding, ragged rows, or no usable timestamps.
@@ -68,6 +75,11 @@ def spool_csv(
     types: dict[str, pa.DataType] = {}
     for file in local:
         _learn_types(file, types)
+    spell = {
+        name: _speller(types[name])
+        for name in labels
+        if name in types and not (clock and name == clock.column)
+    }
     spooled: list[DataFile] = []
     left_out: dict[str, int] = {}
     for file in local:
@@ -81,11 +93,11 @@ def spool_csv(
         )
         with _readable(file.shown), spool:
             for batch in _batches(file):
-                spool.write(_typed(batch, types))
+                spool.write(_typed(batch, types, spell))
         spooled += spool.files
         for name, count in spool.left_out.items():
             left_out[name] = left_out.get(name, 0) + count
-    identity = partial(hash_files, local) if window is None else None
+    identity = partial(hash_files, local, read_as=sorted(spell)) if window is None else None
     return Spooled(spooled, left_out, partition_types, identity)
 
 
@@ -130,9 +142,38 @@ def _are_long_digits(values: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
     return bool(pc.any(pc.match_substring_regex(values.filter(huge), r"^\s*-?\d+\s*$")).as_py())
 
 
-def _typed(batch: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
-    columns = {name: _converted(batch.column(name), types[name]) for name in batch.column_names}
+def _typed(
+    batch: pa.Table, types: Mapping[str, pa.DataType], spell: Mapping[str, _Speller]
+) -> pa.Table:
+    columns = {
+        name: (
+            spell[name](batch.column(name))
+            if name in spell
+            else _converted(batch.column(name), types[name])
+        )
+        for name in batch.column_names
+    }
     return pa.table(columns)
+
+
+def _speller(data_type: pa.DataType) -> _Speller:
+    """Return what turns text into labels, given the type that a column would have by its looks.
+
+    Where all other values are numbers or booleans, words for nothing are no labels.
+    """
+    is_like_numbers = data_type in _NULLABLE_LABELS
+
+    def spell(values: pa.ChunkedArray) -> pa.ChunkedArray:
+        encoded = values.combine_chunks().dictionary_encode()
+        encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+        distinct = encoded.dictionary
+        is_null = pc.equal(distinct, "")
+        if is_like_numbers:
+            is_null = pc.is_in(pc.utf8_trim_whitespace(distinct), value_set=_LABEL_NULLS)
+        written = pc.if_else(is_null, pa.scalar(None, pa.string()), spell_labels(distinct))
+        return pa.chunked_array([written.take(encoded.indices)], pa.string())
+
+    return spell
 
 
 def _converted(values: pa.ChunkedArray, data_type: pa.DataType) -> pa.ChunkedArray:

@@ -42,7 +42,14 @@ class Dataset(Protocol):
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """Rows outside the window, as far as they were met: before, after, no_timestamp."""
+        """Rows outside the window: before, after, no_timestamp; always these three keys.
+
+        ``before`` and ``after`` count what was met: no rows of partitions that cannot touch the
+        window, of a database those that the query returned, some of which lie near a window that
+        is asked for roughly. ``no_timestamp`` counts all rows of the files that were opened or of
+        the table, whatever window is asked for; a query's condition leaves them out unseen.
+        Without a window nothing is left out.
+        """
 
     @property
     def identity(self) -> str:

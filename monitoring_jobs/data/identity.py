@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133
 _ABSENT = 0xD6E8FEB86659FD93
 
 
-def hash_files(files: Iterable[DataFile]) -> str:
+def hash_files(files: Iterable[DataFile], *, read_as: Sequence[str] = ()) -> str:
     """Return the hash of the files' bytes and of what their partitions say; names do not count.
+
+    ``read_as`` names columns that are read otherwise than the bytes alone say; they do count.
 
     The files are local. SHA-256, as today's processors have instructions for it, which makes it
     the fastest of the standard library.
@@ -31,6 +33,8 @@ def hash_files(files: Iterable[DataFile]) -> str:
         with Path(file.path).open("rb", buffering=0) as handle:
             whole.update(hashlib.file_digest(handle, "sha256").digest())
         whole.update(json.dumps(dict(file.partition), sort_keys=True).encode())
+    if read_as:
+        whole.update(json.dumps(read_as).encode())
     return whole.hexdigest()[:DIGITS]
 
 

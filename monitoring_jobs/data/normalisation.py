@@ -54,6 +54,14 @@ def common_kind(kinds: Iterable[ColumnKind]) -> ColumnKind:
     return distinct.pop() if len(distinct) == 1 else ColumnKind.OTHER
 
 
+def label_kind(kinds: Iterable[ColumnKind]) -> ColumnKind:
+    """Return the kind of a column that is declared to hold labels, which numbers may be, too."""
+    distinct = set(kinds) - {ColumnKind.EMPTY}
+    if distinct and distinct <= {ColumnKind.NUMERICAL, ColumnKind.CATEGORICAL}:
+        return ColumnKind.CATEGORICAL
+    return common_kind(distinct)
+
+
 def normalise(values: Values, kind: ColumnKind) -> pa.Array:
     """Return the values as float64 (``NUMERICAL``) or dictionary<int32, string> (``CATEGORICAL``).
 
@@ -150,6 +158,26 @@ def _write_float(number: Any) -> str | None:
     if np.isfinite(number) and number == np.floor(number):
         return str(int(number))
     return str(number)
+
+
+def spell_labels(values: Values) -> Values:
+    """Return labels of a file without types as they are written where a type is stored.
+
+    3.0 becomes 3 and true becomes True; what no stored number or boolean would be written as stays:
+    007, +1, 3.10 (a version, perhaps).
+    """
+    for pattern, spelling in _SPELLINGS:
+        values = pc.replace_substring_regex(values, pattern=pattern, replacement=spelling)
+    return values
+
+
+_SPELLINGS = (
+    (r"^\s*-?0(?:\.0+)?\s*$", "0"),
+    (r"^\s*(-?[1-9][0-9]*)(?:\.0+)?\s*$", r"\1"),
+    (r"^\s*(-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])\s*$", r"\1"),
+    (r"^\s*(?i:true)\s*$", "True"),
+    (r"^\s*(?i:false)\s*$", "False"),
+)
 
 
 def _is_clean(dictionary: pa.Array) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +21,7 @@ from monitoring_jobs.data.normalisation import (
     common_kind,
     concatenate,
     kind_of,
+    label_kind,
     normalise,
     sampled,
 )
@@ -81,12 +82,13 @@ class ParquetDataset:
         clock: How the files write time; needed with a window.
         window: The rows that are meant; None means all.
         partition_types: Columns that are told by folder names.
+        labels: Columns that are categorical even where numbers are stored.
         left_out: Rows that were left out before the files were written.
         identity: Returns the content's hash where a cheaper one than over the rows is to be had.
         on_close: Called by ``close``; removes the files where they are temporary.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each source knows other things beforehand
         self,
         files: Sequence[DataFile],
         shown: str,
@@ -94,6 +96,7 @@ class ParquetDataset:
         clock: Clock | None = None,
         window: Window | None = None,
         partition_types: Mapping[str, pa.DataType] | None = None,
+        labels: Collection[str] = (),
         left_out: Mapping[str, int] | None = None,
         identity: Callable[[], str] | None = None,
         on_close: Callable[[], None] | None = None,
@@ -109,17 +112,20 @@ class ParquetDataset:
             for name, data_type in (partition_types or {}).items()
             if files and name not in stored
         }
-        self._columns = self._kinds()
+        self._columns = self._kinds(frozenset(labels))
         if window is not None and self._pieces:
             self._require_timestamp()
 
-    def _kinds(self) -> dict[str, ColumnKind]:
+    def _kinds(self, labels: frozenset[str]) -> dict[str, ColumnKind]:
         kinds: dict[str, list[ColumnKind]] = {}
         for piece in self._pieces:
             for field in piece.schema:
                 kinds.setdefault(field.name, []).append(kind_of(field.type))
-        columns = {name: common_kind(parts) for name, parts in kinds.items()}
-        return columns | {name: kind_of(t) for name, t in self._partitions.items()}
+        kinds |= {name: [kind_of(data_type)] for name, data_type in self._partitions.items()}
+        return {
+            name: label_kind(parts) if name in labels else common_kind(parts)
+            for name, parts in kinds.items()
+        }
 
     def _require_timestamp(self) -> None:
         name = self._clock.column if self._clock else None
@@ -245,16 +251,17 @@ class ParquetDataset:
 
     def _draw(self, name: str, drawn: np.ndarray) -> pa.ChunkedArray:
         self._require_column(name)
+        kind = self._columns[name]
+        readable = kind in (ColumnKind.NUMERICAL, ColumnKind.CATEGORICAL)
         parts, first = [], 0
         for values in self._values(name):
             left, right = np.searchsorted(drawn, [first, first + len(values)])
             if left < right:
-                parts.append(sampled(values.take(pa.array(drawn[left:right] - first))))
+                taken = values.take(pa.array(drawn[left:right] - first))
+                parts.append(normalise(taken, kind) if readable else sampled(taken))
             first += len(values)
-        kind = self._columns[name]
-        if kind in (ColumnKind.NUMERICAL, ColumnKind.CATEGORICAL):
-            aligned = [normalise(p, kind) if pa.types.is_null(p.type) else p for p in parts]
-            return concatenate(aligned, kind)
+        if readable:
+            return concatenate(parts, kind)
         types = {part.type for part in parts if not pa.types.is_null(part.type)}
         if len(types) != 1:
             return pa.chunked_array([pa.nulls(len(drawn))])

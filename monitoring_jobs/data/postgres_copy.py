@@ -101,7 +101,14 @@ def copied_tables(
 
 def _connect(engine: sqlalchemy.Engine) -> Connection:
     arguments, options = engine.dialect.create_connect_args(engine.url)
-    defaults = {"connect_timeout": _CONNECT_SECONDS, "application_name": "monitoring-jobs"}
+    # libpq's own defaults wait for two hours for a server that is gone.
+    defaults = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "application_name": "monitoring-jobs",
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
     connection: Connection = psycopg2.connect(*arguments, **{**defaults, **options})
     return connection
 

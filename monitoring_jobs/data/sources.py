@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +33,7 @@ def open_dataset(
     folder: Path,
     settings: Settings,
     binds: Window | None = None,
+    labels: Collection[str] = (),
 ) -> Dataset:
     """Open a source, filtered to a window.
 
@@ -44,6 +45,12 @@ def open_dataset(
         folder: Where relative paths start.
         settings: Connections, and the roots that data may be read from.
         binds: What ``:start`` and ``:end`` mean in a query; None means the window.
+        labels: Columns that hold labels whatever these look like today: CSV reads them as text,
+            spelled as the normalisation table spells them (3.0 is 3, true is True, 007 stays),
+            and their kind is ``CATEGORICAL`` even where a file or database stores numbers. Give
+            the same ones for the reference. Needed only where ``reads_csv``: types that are
+            stored tell more, such as a target that changed from numbers to words. Names that the
+            source lacks are ignored.
 
     Raises:
         ForbiddenSource: The path is outside the allowed roots.
@@ -54,9 +61,9 @@ def open_dataset(
     try:
         if isinstance(source, SqlSource):
             spooled = spool_sql(source, window, binds or window, temporary, settings)
-            return _of_spool(spooled, f"connection {source.connection!r}", temporary)
+            return _of_spool(spooled, f"connection {source.connection!r}", temporary, labels)
         place = find_files(source.path, source.source, folder=folder, roots=settings.data_roots)
-        return _open_files(source, place, window, temporary)
+        return _open_files(source, place, window, temporary, labels)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -68,6 +75,7 @@ def open_reference(
     *,
     settings: Settings,
     download: Download | None,
+    labels: Collection[str] = (),
 ) -> Dataset:
     """Open what a monitor compares a window with.
 
@@ -77,13 +85,14 @@ def open_reference(
             ``:end`` of a reference query mean its bounds.
         settings: Connections, and the roots that data may be read from.
         download: Fetches an artifact of the model's run into a folder; needed for MLflow artifacts.
+        labels: Columns that hold labels, as ``open_dataset`` takes them; give the same ones.
 
     Raises:
         ReferenceMissing: There is no such reference, or it has no rows.
         SourceUnavailable: The database or object storage does not answer.
     """
     try:
-        dataset = _open_reference(spec, window, settings, download)
+        dataset = _open_reference(spec, window, settings, download, labels)
     except (DatasetMissing, TrackingRefused) as exc:
         raise ReferenceMissing(
             f"monitor {spec.name!r}: the reference is missing: {exc.what}", exc.cure
@@ -111,15 +120,26 @@ _CURES = {
 
 
 def _open_reference(
-    spec: MonitorSpec, window: Window, settings: Settings, download: Download | None
+    spec: MonitorSpec,
+    window: Window,
+    settings: Settings,
+    download: Download | None,
+    labels: Collection[str],
 ) -> Dataset:
     source = spec.reference
-    if isinstance(source, TrailingSource):
-        earlier = trailing_window(spec, source, window)
-        return open_dataset(spec.data, earlier, folder=spec.folder, settings=settings)
     if isinstance(source, ArtifactSource):
-        return _open_artifact(source, download)
-    return open_dataset(source, None, folder=spec.folder, settings=settings, binds=window)
+        return _open_artifact(source, download, labels)
+    opened = partial(open_dataset, folder=spec.folder, settings=settings, labels=labels)
+    if isinstance(source, TrailingSource):
+        return opened(spec.data, trailing_window(spec, source, window))
+    return opened(source, None, binds=window)
+
+
+def reads_csv(spec: MonitorSpec) -> bool:
+    """Whether the data or the reference is CSV, which stores no types: see ``labels``."""
+    if isinstance(spec.reference, ArtifactSource) and _artifact_kind(spec.reference.path) == "csv":
+        return True
+    return "csv" in (spec.data.source, spec.reference.source)
 
 
 def trailing_window(spec: MonitorSpec, source: TrailingSource, window: Window) -> Window:
@@ -133,21 +153,31 @@ def trailing_window(spec: MonitorSpec, source: TrailingSource, window: Window) -
     return Window(earliest.start, latest.end)
 
 
-def _open_artifact(source: ArtifactSource, download: Download | None) -> Dataset:
+def _artifact_kind(path: str) -> str:
+    return "csv" if path.lower().endswith(".csv") else "parquet"
+
+
+def _open_artifact(
+    source: ArtifactSource, download: Download | None, labels: Collection[str]
+) -> Dataset:
     temporary = Path(tempfile.mkdtemp(prefix="monitoring-reference-"))
     try:
         path = fetch_artifact(source.path, temporary, download)
-        kind = "csv" if path.suffix.lower() == ".csv" else "parquet"
+        kind = _artifact_kind(str(path))
         files = FileSource.model_validate({"source": kind, "path": str(path)})
         place = Place([DataFile(str(path), source.path)], source.path, may_be_empty=False)
-        return _open_files(files, place, None, temporary)
+        return _open_files(files, place, None, temporary, labels)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
 def _open_files(
-    source: FileSource, place: Place, window: Window | None, temporary: Path
+    source: FileSource,
+    place: Place,
+    window: Window | None,
+    temporary: Path,
+    labels: Collection[str],
 ) -> Dataset:
     clock = _clock(source)
     types = partition_types([file.partition for file in place.files])
@@ -155,8 +185,8 @@ def _open_files(
     if window is not None:
         files = [f for f in files if may_touch(f.partition, window, source.timestamp)]
     if source.source == "csv":
-        spooled = spool_csv(files, clock, window, temporary, types)
-        return _of_spool(spooled, place.shown, temporary)
+        spooled = spool_csv(files, clock, window, temporary, types, labels=labels)
+        return _of_spool(spooled, place.shown, temporary, labels)
     identity = None
     if window is None:
         # Its bytes are its identity, so all of them are needed in any case.
@@ -168,16 +198,18 @@ def _open_files(
         clock=clock,
         window=window,
         partition_types=types,
+        labels=labels,
         identity=identity,
         on_close=partial(shutil.rmtree, temporary, ignore_errors=True),
     )
 
 
-def _of_spool(spooled: Spooled, shown: str, temporary: Path) -> Dataset:
+def _of_spool(spooled: Spooled, shown: str, temporary: Path, labels: Collection[str]) -> Dataset:
     return ParquetDataset(
         spooled.files,
         shown,
         partition_types=spooled.partition_types,
+        labels=labels,
         left_out=spooled.left_out,
         identity=spooled.identity,
         on_close=partial(shutil.rmtree, temporary, ignore_errors=True),

@@ -32,7 +32,9 @@ from monitoring_jobs.windows import Window
 Bind = datetime | int | str
 _ROWS_PER_BATCH = 20_000
 # A column may hold local times or text in any spelling; the exact filter comes after the query.
+# No two clocks on earth are further apart.
 _SLACK = timedelta(hours=26)
+_ISO_DATE_GLOB = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 
 
 def spool_sql(
@@ -46,6 +48,15 @@ def spool_sql(
 
     Postgres by psycopg2 is read by COPY, which makes no Python object of a value; every other
     database by a streaming cursor.
+
+    ``:start`` and ``:end`` of a query are instants for Postgres, whole numbers where a ``unit`` is
+    given, and else naive times on the clock of ``timezone`` (default UTC). SQLite has no times and
+    compares text by its letters, of which ``2026-11-20T06:00:00Z`` and ``2026-11-20 06:00:00`` have
+    different ones. So if the source names its ``timestamp`` and rows are filtered to a window, it
+    gets dates (``2026-11-18``) at least a day outside the window, for the exact filter to follow;
+    such a query must not aggregate or limit its rows. Otherwise it gets exactly the bounds as
+    ``2026-11-20 06:00:00``, and rows in another form must be brought into this one by the query:
+    ``WHERE datetime(ts) >= :start AND datetime(ts) < :end``.
 
     Args:
         source: What the monitor file says.
@@ -77,9 +88,12 @@ def _batches(
     shown: str,
 ) -> Iterator[pa.Table]:
     is_postgres = engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg2"
+    by_letters = engine.dialect.name == "sqlite" and source.unit is None
     if source.query is not None:
-        text = source.query.strip().rstrip(";")
-        limits = binds
+        text, limits = source.query.strip().rstrip(";"), binds
+        by_letters = by_letters and window is not None and source.timestamp is not None
+        if by_letters and binds is not None:
+            limits = _around(binds)
     else:
         text, limits = _select_from(engine, source, window, is_postgres=is_postgres)
     statement = sqlalchemy.text(text)
@@ -95,10 +109,14 @@ def _batches(
         raise UnreadableDataset(
             f"{shown}: the query binds :{names[0]}, but no window is given", "remove it"
         )
-    values = {
-        name: _bind(getattr(limits, name), engine, source, is_postgres=is_postgres)
-        for name in names
-    }
+    values: dict[str, Bind] = {}
+    for name in names:
+        limit = getattr(limits, name)
+        values[name] = (
+            _date(limit, name)
+            if by_letters
+            else _bind(limit, engine, source, is_postgres=is_postgres)
+        )
     if is_postgres:
         # Without values the driver leaves doubled percent signs as they are.
         sql = str(compiled) if values else str(compiled).replace("%%", "%")
@@ -117,10 +135,32 @@ def _select_from(
     if window is None or source.timestamp is None:
         return everything, None
     column = quote(source.timestamp).replace(":", "\\:")
-    around = Window(window.start - _SLACK, window.end + _SLACK)
     if is_postgres and source.unit is None and not _compares_with_times(engine, source):
         return everything, None
-    return f"{everything} WHERE {column} >= :start AND {column} < :end", around
+    inside = f"{column} >= :start AND {column} < :end"
+    return f"{everything} WHERE ({inside}) OR {_timeless(engine, source, column)}", _around(window)
+
+
+def _timeless(engine: sqlalchemy.Engine, source: SqlSource, column: str) -> str:
+    """Return the condition of rows that no bound finds, so that they are counted or refused.
+
+    SQLite lets a column hold anything, and sorts all numbers before any text.
+    """
+    if engine.dialect.name != "sqlite":
+        return f"{column} IS NULL"
+    if source.unit is not None:
+        return f"typeof({column}) NOT IN ('integer', 'real')"
+    return f"{column} IS NULL OR {column} NOT GLOB '{_ISO_DATE_GLOB}'"
+
+
+def _around(window: Window) -> Window:
+    return Window(window.start - _SLACK, window.end + _SLACK)
+
+
+def _date(limit: datetime, name: str) -> str:
+    """Return a date before or after which all times of a stretch sort as text, in any form."""
+    day = limit.date() + timedelta(days=1 if name == "end" else 0)
+    return day.isoformat()
 
 
 def _compares_with_times(engine: sqlalchemy.Engine, source: SqlSource) -> bool:

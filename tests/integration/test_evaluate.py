@@ -13,7 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from monitoring_jobs import Evaluation, Measurement, Settings, Status, Window, evaluate
-from monitoring_jobs.errors import EmptyWindow, InvalidSettings, ReferenceMissing, UnreadableDataset
+from monitoring_jobs.errors import (
+    EmptyWindow,
+    InvalidSettings,
+    MissingDependency,
+    ReferenceMissing,
+    UnreadableDataset,
+)
 from monitoring_jobs.monitor_files import load_monitor
 from monitoring_jobs.reports.store import ReportStore
 from tests.fixtures.monitors import DAY, sample, write_monitor_file
@@ -421,6 +427,36 @@ def test_a_reference_in_mlflow_without_a_server_names_the_variable(make_monitor,
     )
     with pytest.raises(InvalidSettings, match="MLFLOW_TRACKING_URI"):
         judge(path, settings)
+
+
+def test_features_that_only_mlflow_knows_are_not_guessed(make_monitor, settings):
+    path = make_monitor(model={"name": "wine", "alias": "champion"}, columns=None)
+    with pytest.raises(InvalidSettings, match=r"features from MLflow.*list them under columns"):
+        judge(path, settings)
+
+
+def test_without_evidently_the_report_is_missed_before_the_work(
+    make_monitor, settings, monkeypatch
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match=r"monitoring-jobs\[reports\]"):
+        evaluate(load_monitor(make_monitor()), DAY, settings)
+    assert judge(make_monitor(), settings).status is Status.OK
+
+
+def test_a_csv_window_of_digits_is_judged_as_the_labels_that_the_file_declares(
+    make_monitor, settings
+):
+    path = make_monitor(
+        data={"source": "csv", "path": "data/wine_quality/log.csv", "timestamp": "ts"},
+        columns={"categorical": ["code"]},
+        reference=sample(900, seed=2).append_column("code", pa.array(["10", "20", "A1"] * 300)),
+    )
+    rows = "".join(f"2026-11-20T06:00:00Z,{10 + 10 * (n % 2)}\n" for n in range(200))
+    (path.parent / "data/wine_quality/log.csv").write_text("ts,code\n" + rows)
+    evaluation = judge(path, settings)
+    assert find(evaluation, "type_changes").value == 0
+    assert find(evaluation, "new_category_share", "code").value == 0
 
 
 def test_the_threads_setting_changes_no_number(make_monitor, settings):

@@ -17,10 +17,12 @@ from monitoring_jobs.errors import (
     InvalidSettings,
     ReferenceMissing,
     SinksFailed,
+    SinksRefused,
     TerminalError,
 )
 from monitoring_jobs.publish import NOT_CONFIGURED, NOT_ENDED, NOT_NEWEST, WRITTEN, publish_failure
 from monitoring_jobs.reports.store import ReportStore
+from monitoring_jobs.results import Status
 from tests.fixtures.evaluations import COMPUTED, DAY, day, make_evaluation
 from tests.fixtures.http_server import recording_server
 from tests.fixtures.pushgateway import scrape
@@ -80,6 +82,18 @@ def test_a_window_that_has_not_ended_keeps_no_gauge_from_those_that_have(tmp_pat
     assert pushed(pushgateway_url) == {}
     today = store.put(make_evaluation(), None)
     assert publish(today, settings, sinks=["pushgateway"]) == {"pushgateway": WRITTEN}
+
+
+def test_f28_an_older_attempt_at_the_newest_window_is_not_pushed(tmp_path, pushgateway_url):
+    settings = configure(tmp_path, pushgateway_url=pushgateway_url)
+    newest = ReportStore.open(settings.report_store).put(make_evaluation(), None)
+    publish(newest, settings, sinks=["pushgateway"])
+    shown = pushed(pushgateway_url)
+    older = make_evaluation(
+        attempt="older", computed_at=COMPUTED - timedelta(hours=1), status=Status.FAILED
+    )
+    assert publish(older, settings, sinks=["pushgateway"]) == {"pushgateway": NOT_NEWEST}
+    assert pushed(pushgateway_url) == shown
 
 
 def test_f29_a_push_that_was_overtaken_is_healed(tmp_path, pushgateway_url, monkeypatch):
@@ -144,6 +158,13 @@ def test_two_sinks_that_fail_are_both_named(tmp_path):
     with pytest.raises(SinksFailed) as caught:
         publish(make_evaluation(), settings)
     assert set(caught.value.errors) == {"postgres", "pushgateway"}
+
+
+def test_sinks_that_all_refuse_are_not_worth_another_try(tmp_path):
+    evaluation = replace(make_evaluation(), sinks=("webhook", "mlflow"))
+    with pytest.raises(SinksRefused) as caught:
+        publish(evaluation, configure(tmp_path))
+    assert set(caught.value.errors) == {"webhook", "mlflow"}
 
 
 def test_without_a_gateway_the_gauges_become_a_textfile(tmp_path):

@@ -341,3 +341,15 @@ def test_the_schema_refuses_the_names_that_the_code_refuses(name: object) -> Non
         MonitorSpec.model_validate(keys)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(keys, json_schema())
+
+
+def test_a_segment_that_is_listed_twice_is_refused() -> None:
+    with pytest.raises(ValidationError, match="'region' is listed twice"):
+        MonitorSpec.model_validate(
+            {
+                "name": "wine",
+                "data": {"source": "parquet", "path": "log.parquet", "timestamp": "ts"},
+                "reference": {"source": "parquet", "path": "reference.parquet"},
+                "segments": ["region", "region"],
+            }
+        )

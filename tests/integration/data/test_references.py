@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring_jobs.data.dataset import ColumnKind, Dataset
-from monitoring_jobs.data.sources import open_dataset, open_reference, trailing_window
+from monitoring_jobs.data.sources import (
+    open_dataset,
+    open_reference,
+    reads_csv,
+    trailing_window,
+)
 from monitoring_jobs.errors import ForbiddenSource, ReferenceMissing, TrackingRefused
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.spec import MonitorSpec, TrailingSource
@@ -89,8 +97,6 @@ def test_a_file_is_read_whole_from_the_monitors_folder(log: Path, reference: Ope
 def test_a_reference_query_may_speak_of_the_window_under_test(
     log: Path, reference: Open, tmp_path: Path
 ) -> None:
-    import sqlite3
-
     connection = sqlite3.connect(tmp_path / "log.db")
     connection.execute("CREATE TABLE log (ts TEXT, x REAL)")
     rows = [(f"2026-11-{day:02d} 12:00:00", day) for day in range(10, 30)]
@@ -190,6 +196,65 @@ def test_a_window_and_its_reference_share_labels_whatever_the_number_type(tmp_pa
         with open_reference(spec, DAY, settings=Settings.load(), download=None) as dataset:
             labels.append(set(dataset.read("k", ColumnKind.CATEGORICAL).to_pylist()) - {None})
     assert labels == [{"1", "2", "3"}, {"1", "3"}]
+
+
+@pytest.mark.parametrize("kind", ["csv", "mlflow_artifact", "trailing", "parquet", "sql"])
+def test_declared_labels_of_every_reference_equal_those_of_a_csv_window(
+    tmp_path: Path, kind: str
+) -> None:
+    header, day = "ts,k,x\n", "2026-11-{:02d}T12:00:00Z,{},1\n"
+    (tmp_path / "log.csv").write_text(
+        header + day.format(19, "3.0") + day.format(19, "4") + day.format(20, "3")
+    )
+    (tmp_path / "artifact.csv").write_text("k,x\n3.0,1\n4,1\n")
+    pq.write_table(pa.table({"k": [3, 4], "x": [1, 1]}), tmp_path / "reference.parquet")
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
+        connection.execute("CREATE TABLE log (k INTEGER, x REAL)")
+        connection.execute("INSERT INTO log VALUES (3, 1), (4, 1)")
+    sources: dict[str, dict[str, Any]] = {
+        "csv": {"path": "artifact.csv"},
+        "mlflow_artifact": {"path": "artifact.csv", "run_id": "0" * 32},
+        "trailing": {"windows": 1},
+        "parquet": {"path": "reference.parquet"},
+        "sql": {"connection": "logs", "table": "log"},
+    }
+
+    def download(path: str, folder: Path) -> Path:
+        return Path(shutil.copy(tmp_path / path, folder))
+
+    spec = monitor(
+        tmp_path,
+        reference={"source": kind, **sources[kind]},
+        data={"source": "csv", "path": "log.csv", "timestamp": "ts"},
+    )
+    settings = Settings.load(connections={"logs": f"sqlite:///{tmp_path / 'log.db'}"})
+    with (
+        open_dataset(spec.data, DAY, folder=tmp_path, settings=settings, labels={"k"}) as current,
+        open_reference(spec, DAY, settings=settings, download=download, labels={"k"}) as reference,
+    ):
+        assert current.columns["k"] is reference.columns["k"] is ColumnKind.CATEGORICAL
+        assert current.read("k", ColumnKind.CATEGORICAL).to_pylist() == ["3"]
+        assert reference.read("k", ColumnKind.CATEGORICAL).to_pylist() == ["3", "4"]
+        assert reference.columns["x"] is NUMERICAL
+
+
+@pytest.mark.parametrize(
+    ("data", "reference", "expected"),
+    [
+        ("parquet", {"source": "parquet", "path": "a.parquet"}, False),
+        ("parquet", {"source": "trailing"}, False),
+        ("csv", {"source": "trailing"}, True),
+        ("csv", {"source": "parquet", "path": "a.parquet"}, True),
+        ("parquet", {"source": "csv", "path": "a.txt"}, True),
+        ("parquet", {"source": "mlflow_artifact", "path": "a.CSV", "run_id": "0" * 32}, True),
+        ("parquet", {"source": "mlflow_artifact", "path": "a.parquet", "run_id": "0" * 32}, False),
+    ],
+)
+def test_a_monitor_reads_csv_where_data_or_reference_is(
+    data: str, reference: dict[str, Any], expected: bool
+) -> None:
+    source = {"source": data, "path": "log", "timestamp": "ts"}
+    assert reads_csv(monitor(Path("/"), data=source, reference=reference)) is expected
 
 
 def test_open_dataset_is_a_context_manager(log: Path, tmp_path: Path) -> None:

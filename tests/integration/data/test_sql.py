@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
 import sqlalchemy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy.pool import NullPool
 
 from monitoring_jobs.data.dataset import ColumnKind, Dataset
@@ -36,8 +40,8 @@ def open_sql(tmp_path: Path) -> Iterator[Open]:
 
     def open_it(url: str, window: Window | None = None, **source: Any) -> Dataset:
         spec = SqlSource.model_validate({"source": "sql", "connection": "logs", **source})
-        settings = Settings.load(connections={"logs": url})
-        opened.append(open_dataset(spec, window, folder=tmp_path, settings=settings))
+        known = Settings.load(connections={"logs": url})
+        opened.append(open_dataset(spec, window, folder=tmp_path, settings=known))
         return opened[-1]
 
     yield open_it
@@ -294,6 +298,164 @@ def test_sqlite_gives_the_rows_of_the_window(
 ) -> None:
     dataset = open_sql(sqlite, DAY, timestamp="ts", timezone="UTC", **source)
     assert dataset.read("x", NUMERICAL).to_pylist() == list(range(12, 36))
+
+
+@pytest.fixture
+def text_log(tmp_path: Path) -> Callable[[list[Any]], str]:
+    """Writes times into a SQLite table that knows no types; x is a row's number."""
+
+    def write(times: list[Any]) -> str:
+        path = tmp_path / "text.db"
+        path.unlink(missing_ok=True)
+        rows = [(time, number) for number, time in enumerate(times)]
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("CREATE TABLE log (ts, x REAL)")
+            connection.executemany("INSERT INTO log VALUES (?, ?)", rows)
+        return f"sqlite:///{path}"
+
+    return write
+
+
+SIX_HOURS = Window(DAY.start + timedelta(hours=6), DAY.start + timedelta(hours=12))
+FORMS = (
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%d %H:%M:%S+00:00",
+    "%Y-%m-%dT%H:%M",
+)
+
+
+@pytest.mark.parametrize("window", [DAY, SIX_HOURS], ids=["day", "six hours"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("source", [{"query": BOUND}, {"table": "log"}], ids=["query", "table"])
+def test_sqlite_loses_no_row_whatever_way_its_text_is_written(
+    text_log: Callable[[list[Any]], str],
+    open_sql: Open,
+    source: dict[str, str],
+    form: str,
+    window: Window,
+) -> None:
+    times = [DAY.start + timedelta(hours=n) for n in range(-48, 72)]
+    url = text_log([t.strftime(form) for t in times])
+    dataset = open_sql(url, window, timestamp="ts", timezone="UTC", **source)
+    expected = [float(n) for n, t in enumerate(times) if window.start <= t < window.end]
+    assert dataset.read("x", NUMERICAL).to_pylist() == expected
+
+
+@given(
+    start=st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
+    minutes=st.integers(1, 3000),
+    offset=st.integers(-12 * 4, 14 * 4),
+    mark=st.sampled_from(["T", " "]),
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("source", [{"query": BOUND}, {"table": "log"}], ids=["query", "table"])
+def test_sqlite_text_with_any_offset_is_inside_the_bounds_that_are_bound(
+    text_log: Callable[[list[Any]], str],
+    open_sql: Open,
+    source: dict[str, str],
+    start: datetime,
+    minutes: int,
+    offset: int,
+    mark: str,
+) -> None:
+    window = Window(start, start + timedelta(minutes=minutes))
+    zone = timezone(timedelta(minutes=15 * offset))
+    last = window.end - timedelta(microseconds=1)
+    moments = [start - timedelta(microseconds=1), start, last, window.end]
+    url = text_log([t.astimezone(zone).isoformat(mark, "microseconds") for t in moments])
+    with open_sql(url, window, timestamp="ts", **source) as dataset:
+        assert dataset.read("x", NUMERICAL).to_pylist() == [1.0, 2.0]
+
+
+def test_sqlite_dates_count_as_their_midnight(
+    text_log: Callable[[list[Any]], str], open_sql: Open
+) -> None:
+    url = text_log(["2026-11-19", "2026-11-20", "2026-11-21"])
+    for zone in ("UTC", "Pacific/Kiritimati", "Etc/GMT+12"):
+        local = datetime(2026, 11, 20, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        window = Window(local, local + timedelta(days=1))
+        dataset = open_sql(url, window, query=BOUND, timestamp="ts", timezone=zone)
+        assert dataset.read("x", NUMERICAL).to_pylist() == [1.0]
+
+
+def test_sqlite_binds_the_exact_bounds_where_no_filter_follows(
+    text_log: Callable[[list[Any]], str], open_sql: Open, tmp_path: Path
+) -> None:
+    url = text_log(["2026-11-20T05:59:59Z", "2026-11-20T06:00:00Z", "2026-11-20T12:00:00Z"])
+    bounds = "SELECT :start AS low, :end AS high FROM log LIMIT 1"
+    dataset = open_sql(url, SIX_HOURS, query=bounds, timezone="Europe/Berlin")
+    assert dataset.read("low", CATEGORICAL).to_pylist() == ["2026-11-20 07:00:00"]
+    query = "SELECT * FROM log WHERE datetime(ts) >= :start AND datetime(ts) < :end"
+    assert open_sql(url, SIX_HOURS, query=query).read("x", NUMERICAL).to_pylist() == [1.0]
+    # A reference is not filtered, though it may name its timestamp.
+    source = {"source": "sql", "connection": "logs", "timestamp": "ts"}
+    spec = SqlSource.model_validate(
+        source | {"query": "SELECT * FROM log WHERE datetime(ts) < :start"}
+    )
+    known = Settings.load(connections={"logs": url})
+    with open_dataset(spec, None, folder=tmp_path, settings=known, binds=SIX_HOURS) as reference:
+        assert reference.read("x", NUMERICAL).to_pylist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        (1_763_600_000, "ISO 8601|holds numbers"),
+        ("20/11/2026 09:00", "not ISO 8601"),
+        ("20261120T090000Z", "not ISO 8601"),
+    ],
+)
+def test_sqlite_times_that_no_bound_finds_are_refused_instead_of_lost(
+    text_log: Callable[[list[Any]], str], open_sql: Open, odd: object, message: str
+) -> None:
+    for times in ([odd], ["2026-11-20T09:00:00Z", odd]):
+        with pytest.raises(UnreadableDataset, match=message):
+            open_sql(text_log(times), DAY, table="log", timestamp="ts")
+
+
+@pytest.mark.parametrize("unit", [None, "s"])
+def test_rows_of_a_table_without_a_time_are_counted(
+    text_log: Callable[[list[Any]], str], postgres: str, open_sql: Open, unit: str | None
+) -> None:
+    noon = DAY.start + timedelta(hours=12)
+    inside: Any = noon.isoformat() if unit is None else int(noon.timestamp())
+    dataset = open_sql(text_log([inside, None, None]), DAY, table="log", timestamp="ts", unit=unit)
+    assert dataset.rows == 1
+    assert dataset.left_out == {"before": 0, "after": 0, "no_timestamp": 2}
+    execute(postgres, "INSERT INTO log (ts, x) VALUES (NULL, 1), (NULL, 2), (NULL, 3)")
+    dataset = open_sql(postgres, DAY, table="log", timestamp="ts")
+    assert dataset.rows == 24
+    assert dataset.left_out == {"before": 12, "after": 12, "no_timestamp": 3}
+
+
+def test_a_query_leaves_out_what_its_rows_say(postgres: str, open_sql: Open) -> None:
+    execute(postgres, "INSERT INTO log (ts, x) VALUES (NULL, 1)")
+    dataset = open_sql(postgres, DAY, query="SELECT ts, x FROM log", timestamp="ts")
+    assert dataset.left_out == {"before": 12, "after": 12, "no_timestamp": 1}
+    assert open_sql(postgres, query="SELECT ts FROM log").left_out == {
+        "before": 0,
+        "after": 0,
+        "no_timestamp": 0,
+    }
+
+
+def test_labels_that_are_stored_as_numbers_and_text_by_turns_are_categorical(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "labels.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE log (c)")
+        rows: list[tuple[Any]] = [(3,)] * 20_000 + [("3",), (3.0,), ("a",), (None,)]
+        connection.executemany("INSERT INTO log VALUES (?)", rows)
+    spec = SqlSource.model_validate({"source": "sql", "connection": "logs", "table": "log"})
+    known = Settings.load(connections={"logs": f"sqlite:///{path}"})
+    with open_dataset(spec, None, folder=tmp_path, settings=known, labels={"c"}) as dataset:
+        assert dataset.columns == {"c": CATEGORICAL}
+        labels = dataset.read("c", CATEGORICAL).to_pylist()
+        assert labels == ["3"] * 20_002 + ["a", None]
 
 
 def test_f07_a_column_whose_type_changes_in_a_late_batch_is_read_whole(

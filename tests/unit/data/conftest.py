@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +26,16 @@ def open_file(tmp_path: Path) -> Any:
     opened: list[Dataset] = []
 
     def open_it(
-        path: str, window: Window | None = None, *, roots: tuple[str, ...] = (), **source: Any
+        path: str,
+        window: Window | None = None,
+        *,
+        roots: tuple[str, ...] = (),
+        labels: Collection[str] = (),
+        **source: Any,
     ) -> Dataset:
         spec = FileSource.model_validate({"source": "parquet", "path": path, **source})
         settings = Settings.load(data_roots=roots)
-        dataset = open_dataset(spec, window, folder=tmp_path, settings=settings)
+        dataset = open_dataset(spec, window, folder=tmp_path, settings=settings, labels=labels)
         opened.append(dataset)
         return dataset
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from monitoring_jobs.data import csv as csv_source
 from monitoring_jobs.data.dataset import ColumnKind
+from monitoring_jobs.data.normalisation import normalise, spell_labels
 from monitoring_jobs.errors import UnreadableDataset
 from tests.unit.data.conftest import DAY, Open
 
@@ -66,6 +67,118 @@ def test_long_identifiers_stay_apart(open_csv: Open) -> None:
     ids = ["12345678901234567890", "12345678901234567891"]
     dataset = open_csv("id,x\n" + "".join(f"{i},1\n" for i in ids))
     assert dataset.read("id", CATEGORICAL).to_pylist() == ids
+
+
+# --- declared labels ----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        (["1", "2", ""], ["1", "2", None]),
+        (["3.0", "3", "-0.0", "2.5"], ["3", "3", "0", "2.5"]),
+        (["3.0", "a"], ["3", "a"]),
+        ([" 3", "3.00 "], ["3", "3"]),
+        (["007", "7", "+1", "3.10", "1e5"], ["007", "7", "+1", "3.10", "1e5"]),
+        (["true", "FALSE", "True"], ["True", "False", "True"]),
+        (["true", "unknown"], ["True", "unknown"]),
+        (["1", "NA", "nan", "null"], ["1", None, None, None]),
+        (["true", "None"], ["True", None]),
+        (["NA", "EU", "nan"], ["NA", "EU", "nan"]),
+        (["NA", "NA"], ["NA", "NA"]),
+        (["2026-11-20", "2026-11-21"], ["2026-11-20", "2026-11-21"]),
+        (["12345678901234567890", "3.0"], ["12345678901234567890", "3"]),
+    ],
+)
+def test_declared_labels_are_text_whatever_they_look_like(
+    open_csv: Open, cells: list[str], labels: list[str | None]
+) -> None:
+    dataset = open_csv("c,x\n" + "".join(f"{c},1\n" for c in cells), labels=["c", "absent"])
+    assert dataset.columns == {"c": CATEGORICAL, "x": NUMERICAL}
+    assert dataset.read("c", CATEGORICAL).to_pylist() == labels
+    assert dataset.sample(["c"], 99, seed=1).column("c").to_pylist() == labels
+
+
+def test_declared_labels_of_all_blocks_and_files_are_one_column(
+    open_file: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_source, "_BLOCK", 64)
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log/1.csv").write_text("c\n" + "3.0\n" * 100)
+    (tmp_path / "log/2.csv").write_text("c\n" + "3\n" * 100 + "a\n" * 100)
+    dataset = open_file("log", source="csv", labels={"c"})
+    read = dataset.read("c", CATEGORICAL)
+    assert read.to_pylist() == ["3"] * 200 + ["a"] * 100
+    assert dataset.columns == {"c": CATEGORICAL}
+
+
+def test_a_timestamp_is_a_time_though_it_is_declared_as_label(open_csv: Open) -> None:
+    stamp = int(DAY.start.timestamp())
+    content = f"ts,x\n{stamp},1\n{stamp - 1},2\n"
+    dataset = open_csv(content, DAY, timestamp="ts", unit="s", labels={"ts"})
+    assert dataset.read("x", NUMERICAL).to_pylist() == [1.0]
+
+
+def test_a_header_alone_has_declared_labels(open_csv: Open) -> None:
+    dataset = open_csv("c,x\n", labels={"c"})
+    assert (dataset.rows, dataset.columns["c"]) == (0, CATEGORICAL)
+
+
+@pytest.mark.parametrize(
+    ("cells", "stored"),
+    [
+        (["3", "0", "-7"], pa.array([3, 0, -7])),
+        (["3", "", "-7"], pa.array([3.0, None, -7.0])),
+        (["3.0", "0.0", "2.5"], pa.array([3.0, 0.0, 2.5])),
+        (["3", "0", "7"], pa.array(["3", "0", "7"])),
+        (["007", "01"], pa.array(["007", "01"])),
+        (["true", "false"], pa.array([True, False])),
+        (["3", "7"], pa.array([3, 7]).dictionary_encode()),
+        (["a", "NA", ""], pa.array(["a", "NA", None])),
+    ],
+)
+def test_declared_labels_of_csv_equal_those_that_parquet_stores(
+    open_csv: Open, open_file: Open, write: Callable[..., str], cells: list[str], stored: pa.Array
+) -> None:
+    written = open_csv("c,x\n" + "".join(f"{c},1\n" for c in cells), labels={"c"})
+    other = open_file(write("log.parquet", {"c": stored}), labels={"c"})
+    assert written.columns["c"] is other.columns["c"] is CATEGORICAL
+    read, same = (side.read("c", CATEGORICAL).to_pylist() for side in (written, other))
+    assert read == same
+    assert other.sample(["c"], 2, seed=1).column("c").type == pa.dictionary(pa.int32(), pa.string())
+
+
+@given(number=st.one_of(st.integers(-(10**15), 10**15), st.booleans()))
+def test_a_declared_label_is_spelled_as_the_table_spells_its_value(number: int) -> None:
+    texts = [str(number), str(number).lower()]
+    if not isinstance(number, bool):
+        texts += [f"{number}.0", f" {number}.00"]
+    expected = normalise(pa.array([number]), CATEGORICAL).to_pylist() * len(texts)
+    assert spell_labels(pa.array(texts)).to_pylist() == expected
+
+
+def test_identity_of_a_csv_file_tells_which_of_its_columns_are_labels(open_csv: Open) -> None:
+    content = "c,x\n007,1\n"
+    plain, absent, labels = (open_csv(content, labels=n).identity for n in ((), ("z",), ("c",)))
+    assert plain == absent != labels
+    assert labels == open_csv(content, labels={"c", "z"}).identity
+
+
+# --- rows and their times -----------------------------------------------------------------------
+def test_rows_are_left_out_once_however_many_blocks_and_files_there_are(
+    open_file: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_source, "_BLOCK", 256)
+    (tmp_path / "log").mkdir()
+    for number in range(2):
+        rows = ["2026-11-19T01:00:00Z", "", "2026-11-20T01:00:00Z", "2026-11-22T01:00:00Z", "NA"]
+        lines = "".join(f"{row},1\n" for row in rows * 50)
+        (tmp_path / f"log/{number}.csv").write_text("ts,x\n" + lines)
+    dataset = open_file("log", DAY, source="csv", timestamp="ts")
+    assert dataset.rows == 100
+    assert dataset.left_out == {"before": 100, "after": 100, "no_timestamp": 200}
+    whole = open_file("log", source="csv", timestamp="ts")
+    assert whole.left_out == {"before": 0, "after": 0, "no_timestamp": 0}
+    nothing = open_file("absent-*", DAY, source="csv", timestamp="ts")
+    assert nothing.left_out == {"before": 0, "after": 0, "no_timestamp": 0}
 
 
 def test_rows_are_filtered_to_the_window_while_they_are_read(open_csv: Open) -> None:

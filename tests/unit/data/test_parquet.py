@@ -53,6 +53,68 @@ def test_f24_rows_before_after_and_without_time_are_counted(write: Write, open_f
     assert dataset.read("x", NUMERICAL).to_pylist() == [2.0]
 
 
+@pytest.mark.parametrize("statistics", [True, False])
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize("form", ["timestamp", "text", "integer", "float", "labels"])
+def test_rows_left_out_are_counted_alike_with_and_without_statistics(
+    write: Write, open_file: Open, form: str, size: int, statistics: bool
+) -> None:
+    moments = [NOON - timedelta(days=9), None, NOON, None, None, NOON + timedelta(days=9), NOON]
+    texts = pa.array([None if m is None else m.isoformat() for m in moments])
+    numbers = pa.array([None if m is None else int(m.timestamp()) for m in moments])
+    columns = {
+        "timestamp": times(*moments),
+        "text": pa.array([text.as_py() or "" for text in texts]),
+        "integer": numbers,
+        "float": pa.array([float(n.as_py() or "nan") for n in numbers]),
+        "labels": texts.dictionary_encode(),
+    }
+    name = write(
+        "log.parquet", {"ts": columns[form]}, row_group_size=size, write_statistics=statistics
+    )
+    unit = "s" if form in ("integer", "float") else None
+    dataset = open_file(name, DAY, timestamp="ts", unit=unit)
+    assert dataset.rows == 2
+    assert dataset.left_out == {"before": 1, "after": 1, "no_timestamp": 3}
+    whole = open_file(name, timestamp="ts", unit=unit)
+    assert (whole.rows, set(whole.left_out.values())) == (7, {0})
+
+
+def test_a_file_without_the_timestamp_column_has_rows_without_time(
+    write: Write, open_file: Open
+) -> None:
+    write("log/1.parquet", {"ts": times(NOON), "x": [1]})
+    write("log/2.parquet", {"x": [2, 3]})
+    dataset = open_file("log", DAY, timestamp="ts")
+    assert dataset.left_out == {"before": 0, "after": 0, "no_timestamp": 2}
+
+
+@pytest.mark.parametrize("path", ["absent-*.parquet", "log"])
+def test_a_window_without_files_leaves_nothing_out(
+    write: Write, open_file: Open, path: str
+) -> None:
+    write("log/date=2026-01-01/a.parquet", {"ts": times(None), "x": [1]})
+    dataset = open_file(path, DAY, timestamp="ts")
+    assert dataset.left_out == {"before": 0, "after": 0, "no_timestamp": 0}
+
+
+def test_declared_labels_are_categorical_whatever_number_type_files_store(
+    write: Write, open_file: Open
+) -> None:
+    write("log/k=1/1.parquet", {"c": [3, 4], "x": [1, 2], "d": times(NOON, NOON)})
+    write("log/k=2/2.parquet", {"c": ["3", "a"], "x": [1, 2], "d": times(NOON, NOON)})
+    dataset = open_file("log", labels={"c", "k", "d", "absent"})
+    assert dict(dataset.columns) == {
+        "c": CATEGORICAL,
+        "x": NUMERICAL,
+        "d": ColumnKind.DATETIME,
+        "k": CATEGORICAL,
+    }
+    assert dataset.read("c", CATEGORICAL).to_pylist() == ["3", "4", "3", "a"]
+    sample = dataset.sample(["c", "k"], 4, seed=1)
+    assert sample.to_pydict() == {"c": ["3", "4", "3", "a"], "k": ["1", "1", "2", "2"]}
+
+
 def test_row_groups_outside_the_window_are_not_read(
     write: Write, open_file: Open, tmp_path: Path
 ) -> None:
