@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from pathlib import Path
 
 import typer
@@ -12,12 +13,16 @@ from monitoring_jobs.monitor_files import load_folder
 from monitoring_jobs.spec import MonitorSpec
 from monitoring_jobs.windows import Duration, Request, Window, resolve, windows_between
 
+_MOST_WINDOWS = 100_000
+# At the ends of Python's calendar, years 1 and 9999, any sum or change of time zone overflows.
+_YEARS = range(1900, 2200)
+
 
 def instant(option: str, text: str, zone: tzinfo) -> datetime:
     """Read an ISO date or time; one without an offset is meant in ``zone``.
 
     Raises:
-        typer.BadParameter: The text is no ISO date or time.
+        typer.BadParameter: The text is no ISO date or time, or one that nobody means.
     """
     try:
         read = datetime.fromisoformat(text.strip())
@@ -25,6 +30,10 @@ def instant(option: str, text: str, zone: tzinfo) -> datetime:
         raise typer.BadParameter(
             f"{option}: {text!r} is no instant; write 2026-11-20 or 2026-11-20T06:00:00Z"
         ) from None
+    if read.year not in _YEARS:
+        raise typer.BadParameter(
+            f"{option}: {text!r} is too far away; give a year from {_YEARS[0]} to {_YEARS[-1]}"
+        )
     return read if read.tzinfo is not None else read.replace(tzinfo=zone)
 
 
@@ -43,20 +52,24 @@ def window(spec: MonitorSpec, start: str | None, end: str | None) -> Window:
 
 
 def windows(spec: MonitorSpec, start: str, end: str, every: str | None) -> list[Window]:
-    """Return every window of a period, oldest first.
+    """Return every window of a period that has ended by now, oldest first.
 
     Raises:
-        EmptyWindow: No window ends in the period.
+        EmptyWindow: No window has ended in the period.
+        typer.BadParameter: More windows than anybody means.
     """
     first, last = instant("--start", start, spec.zone), instant("--end", end, spec.zone)
-    found = list(
-        windows_between(
-            first, last, spec.boundaries, length=spec.length, every=_duration("--every", every)
-        )
-    )
+    step = _duration("--every", every)
+    last = min(last, datetime.now(UTC))
+    if step is not None and (last - first) / step.nominal > _MOST_WINDOWS:
+        raise _too_many(start, end)
+    between = windows_between(first, last, spec.boundaries, length=spec.length, every=step)
+    found = list(islice(between, _MOST_WINDOWS + 1))
+    if len(found) > _MOST_WINDOWS:
+        raise _too_many(start, end)
     if not found:
         raise EmptyWindow(
-            f"no window of monitor {spec.name!r} ends between {start} and {end}",
+            f"no window of monitor {spec.name!r} has ended between {start} and {end}",
             "give a longer period, or --every",
         )
     return found
@@ -80,6 +93,13 @@ def known_monitors(folder: Path) -> list[str] | None:
     files = load_folder(folder)
     names = [file.spec.name for file in files if file.spec is not None]
     return names if names and len(names) == len(files) else None
+
+
+def _too_many(start: str, end: str) -> typer.BadParameter:
+    return typer.BadParameter(
+        f"more than {_MOST_WINDOWS:,} windows between {start} and {end}; "
+        "give a shorter period or a longer --every"
+    )
 
 
 def _duration(option: str, text: str | None) -> Duration | None:

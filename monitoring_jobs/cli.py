@@ -20,6 +20,11 @@ from monitoring_jobs.by_hand import (
     newest_folders,
     places,
     publish_with_report,
+    read_evaluation,
+    require_sinks,
+    require_store,
+    require_stores,
+    shown,
 )
 from monitoring_jobs.console import (
     complain,
@@ -29,7 +34,7 @@ from monitoring_jobs.console import (
     show_evaluations,
     show_summary,
 )
-from monitoring_jobs.errors import InvalidSettings, MonitoringError
+from monitoring_jobs.errors import InvalidSettings, MissingDependency, MonitoringError
 from monitoring_jobs.exits import ALERTED, DONE, FAILED, MISUSED, explain, prepare
 from monitoring_jobs.results import Evaluation, Status
 
@@ -166,6 +171,8 @@ def evaluate(
     from monitoring_jobs.evaluate import evaluate as evaluate_window
 
     spec, settings = _load(monitor), _settings()
+    if out is None:
+        require_store(settings)  # before the work, not after it
     with progress(spec.name) as report:
         evaluation = evaluate_window(
             spec,
@@ -194,14 +201,15 @@ def publish(
     ] = False,
 ) -> None:
     """Write stored evaluations to Postgres, the gauges and the optional sinks."""
-    from monitoring_jobs.reports.store import read_folder
-
     if bool(folders) == latest:
         raise typer.BadParameter("give EVALUATION_DIR... or --latest")
-    settings, failures = _settings(), 0
+    require_sinks(sink)
+    settings = _settings()
+    require_store(settings)
+    failures = 0
     for folder in newest_folders(settings) if latest else folders or []:
         try:
-            evaluation = read_folder(folder)
+            evaluation = read_evaluation(folder)
             outcomes = publish_with_report(evaluation, settings, sinks=sink, folder=folder)
             for name, outcome in outcomes.items():
                 typer.echo(f"{plain(evaluation.monitor)} {evaluation.window} {name}: {outcome}")
@@ -209,7 +217,7 @@ def publish(
             raise
         except MonitoringError as exc:
             failures += 1
-            complain(f"{folder}: {exc}")
+            complain(f"{shown(folder)}: {exc}")
     if failures:
         raise typer.Exit(FAILED)
 
@@ -226,7 +234,7 @@ def run(
     from monitoring_jobs.arguments import window
 
     spec, settings = _load(monitor), _settings()
-    settings.require_database_url()  # before the work, not after it
+    require_stores(settings)  # before the work, not after it
     with progress(spec.name) as report:
         evaluation = evaluate_or_record(
             spec, window(spec, start, end), settings, no_report=no_report, report=report
@@ -241,7 +249,9 @@ def run(
 def backfill(
     monitor: MonitorPath,
     start: Annotated[str, typer.Option(metavar="ISO", help="Start of the first window.")],
-    end: Annotated[str, typer.Option(metavar="ISO", help="No window ends later.")],
+    end: Annotated[
+        str, typer.Option(metavar="ISO", help="No window ends later, nor later than now.")
+    ],
     every: Annotated[
         str | None,
         typer.Option(metavar="DURATION", help="Cut by 1d, 6h, ... instead of by the schedule."),
@@ -253,7 +263,7 @@ def backfill(
     from monitoring_jobs.arguments import windows as windows_of
 
     spec, settings = _load(monitor), _settings()
-    settings.require_database_url()
+    require_stores(settings)
     windows = windows_of(spec, start, end, every)
     done: list[Evaluation] = []
     failures = 0
@@ -316,9 +326,14 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where everything is put.")] = Path(".demo"),
 ) -> None:
     """Run a monitoring fortnight on this machine: real services, models with known faults."""
-    from monitoring_jobs.demo import run_demo
-
-    run_demo(folder)
+    try:
+        from monitoring_jobs.demo import run_demo
+    except ModuleNotFoundError as exc:
+        raise MissingDependency(
+            f"the demo needs {exc.name}, which is not installed",
+            "install monitoring-jobs[demo], or type make demo in a clone",
+        ) from exc
+    raise typer.Exit(run_demo(folder))
 
 
 # --- arguments, errors and exit codes -----

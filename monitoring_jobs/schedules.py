@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -18,6 +19,8 @@ PRESETS = {
 }
 # No zone has changed its clocks by more than this at once, save for jumps over the date line.
 _CLOCK_CHANGE = timedelta(hours=26)
+# croniter's R is another number whenever it is read, and its H needs a key that nobody gives.
+_RANDOM = re.compile(r"(?:^|[\s,])[rh](?:$|[\s,(/])", re.IGNORECASE)
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -25,11 +28,13 @@ def cron_expression(schedule: str) -> str:
     """Return the five-field cron of a schedule, with presets spelled out.
 
     Raises:
-        ValueError: Neither a preset nor a five-field cron, or one that never comes.
+        ValueError: Neither a preset nor a five-field cron, a random one, or one that never comes.
     """
     from croniter import CroniterBadDateError, croniter  # costs a tenth of the import budget
 
     expression = PRESETS.get(schedule.strip(), schedule.strip())
+    if _RANDOM.search(expression):
+        raise ValueError(f"{schedule!r} is random; write numbers instead of R and H")
     if len(expression.split()) != 5 or not croniter.is_valid(expression):
         known = ", ".join(PRESETS)
         raise ValueError(f"{schedule!r} is neither a cron of five fields nor one of {known}")
@@ -44,9 +49,11 @@ def cron_expression(schedule: str) -> str:
 class Schedule:
     """The periods of a cron in a time zone.
 
-    A cron with a fixed time of day follows the wall clock: a local time that the clocks skip is
-    moved to the moment of the change, one that they repeat counts once. Any other cron (hourly,
-    every 15 minutes) follows real time: a skipped hour has no boundary, a repeated one has two.
+    Airflow's rules, for its intervals and these periods must be the same. A cron that names hours
+    (``30 2,14 * * *``, ``0 */6 * * *``) follows the wall clock: of the local times that the clocks
+    skip the first counts, moved on by as much as they skip; one that they repeat counts once, the
+    second time. A cron of every hour follows real time: a skipped hour has no boundary, a repeated
+    one has two.
     """
 
     cron: str
@@ -68,10 +75,10 @@ class Schedule:
         instant = as_utc(instant)
         local = instant.astimezone(self.zone).replace(tzinfo=None)
         walk = croniter(self.cron, local + _CLOCK_CHANGE)
-        found: list[datetime] = []
+        names_hours, found = self._names_hours, list[datetime]()
         while True:
             naive = walk.get_prev(datetime)
-            found += [b for b in self._instants(naive) if b <= instant]
+            found += [b for b in self._instants(naive, names_hours=names_hours) if b <= instant]
             if found and naive < local - _CLOCK_CHANGE:
                 return max(found)
 
@@ -82,27 +89,37 @@ class Schedule:
         instant = as_utc(instant)
         local = instant.astimezone(self.zone).replace(tzinfo=None)
         walk = croniter(self.cron, local - _CLOCK_CHANGE)
-        found: list[datetime] = []
+        names_hours, found = self._names_hours, list[datetime]()
         while True:
             naive = walk.get_next(datetime)
-            found += [b for b in self._instants(naive) if b > instant]
+            found += [b for b in self._instants(naive, names_hours=names_hours) if b > instant]
             if found and naive > local + _CLOCK_CHANGE:
                 return min(found)
 
     @property
-    def _fixed_time(self) -> bool:
-        minute, hour = self.cron.split()[:2]
-        return minute.isdigit() and hour.isdigit()
+    def _names_hours(self) -> bool:
+        from croniter import croniter
 
-    def _instants(self, naive: datetime) -> list[datetime]:
+        return bool(croniter(self.cron, _ANY_DAY).expanded[1] != ["*"])
+
+    def _instants(self, naive: datetime, *, names_hours: bool) -> list[datetime]:
         """Return the UTC instants at which the wall clock of the zone shows ``naive``."""
-        first, second = (
-            naive.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
-        )
-        exists = first.astimezone(self.zone).replace(tzinfo=None) == naive
-        if self._fixed_time:
-            # fold=0 of a skipped time lies after the change by as much as the clocks skipped.
-            return [first]
-        if not exists:
-            return []
-        return [first] if first == second else [first, second]
+        first, second = self._readings(naive)
+        if self._exists(naive):
+            return [second] if names_hours or first == second else [first, second]
+        # fold=0 of a skipped time lies after the change by as much as the clocks skipped.
+        return [first] if names_hours and self._first_skipped(naive) else []
+
+    def _first_skipped(self, naive: datetime) -> bool:
+        from croniter import croniter
+
+        before = croniter(self.cron, naive).get_prev(datetime)
+        return naive - before > _CLOCK_CHANGE or self._exists(before)
+
+    def _exists(self, naive: datetime) -> bool:
+        first, _ = self._readings(naive)
+        return first.astimezone(self.zone).replace(tzinfo=None) == naive
+
+    def _readings(self, naive: datetime) -> tuple[datetime, datetime]:
+        earlier, later = (naive.replace(tzinfo=self.zone, fold=fold) for fold in (0, 1))
+        return earlier.astimezone(UTC), later.astimezone(UTC)

@@ -78,7 +78,10 @@ class Settings(BaseSettings):
     @field_validator("cache_dir", "monitors", "textfile", mode="after")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
-        return value.expanduser() if value else value
+        try:
+            return value.expanduser() if value else value
+        except RuntimeError:
+            raise ValueError("no such user's home folder; write the whole path") from None
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
@@ -148,7 +151,15 @@ def with_postgres_driver(url: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """Return a URL that may be shown: no password, no query."""
-    parts = urlsplit(url)
+    """Return a URL that may be shown: no password, no query.
+
+    Where an unescaped character of the password may have cut the URL, only its scheme is left.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("://")[0] + "://..."
+    if "@" in parts.path + parts.query + parts.fragment:
+        return f"{parts.scheme}://..."
     user, at, host = parts.netloc.rpartition("@")
     return urlunsplit((parts.scheme, user.partition(":")[0] + at + host, parts.path, "", ""))

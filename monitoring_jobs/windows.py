@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import count
 from typing import Protocol
 
 from monitoring_jobs.errors import EmptyWindow
@@ -13,6 +14,7 @@ from monitoring_jobs.errors import EmptyWindow
 _DURATION = re.compile(r"(\d{1,6})\s*([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _DAYS = {"d": 1, "w": 7}
+_LONGEST = timedelta(days=3653)  # ten years; a calendar ends, and sums beyond its end overflow
 
 
 def as_utc(instant: datetime) -> datetime:
@@ -81,12 +83,15 @@ class Duration:
         """Read ``<number><s|m|h|d|w>``.
 
         Raises:
-            ValueError: The text is not of that form.
+            ValueError: The text is not of that form, or means more than ten years.
         """
         match = _DURATION.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"{text!r} is not a duration; write 30m, 2h, 1d or 1w")
-        return cls(int(match[1]), match[2])
+        duration = cls(int(match[1]), match[2])
+        if duration.nominal > _LONGEST:
+            raise ValueError(f"{text!r} is longer than ten years; write a shorter duration")
+        return duration
 
     def __str__(self) -> str:
         return f"{self.count}{self.unit}"
@@ -215,11 +220,14 @@ def windows_between(
     """
     last = as_utc(end)
     if every is not None:
-        left = as_utc(start)
-        while (right := every.after(left, boundaries.zone)) <= last:
+        first = left = as_utc(start)
+        # Each step is counted from the start: one that falls into a skipped hour shifts no other.
+        for number in count(1):
+            right = Duration(every.count * number, every.unit).after(first, boundaries.zone)
+            if right > last:
+                return
             yield Window(left, right)
             left = right
-        return
     boundary = boundaries.following(start)
     while boundary <= last:
         yield _ending(boundary, boundaries, length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,6 +15,7 @@ from monitoring_jobs.database.files import queries
 from monitoring_jobs.database.refusals import translated
 from monitoring_jobs.errors import InvalidSettings, SchemaMismatch
 
+_PORTS = re.compile(r"[\d,]*")
 SCHEMA_REVISION = "0001"
 """The revision of sql/migrations that this code is written for."""
 
@@ -137,8 +139,22 @@ def _parameters(url: str) -> dict[str, str]:
     if separator and scheme.partition("+")[0] in ("postgresql", "postgres"):
         # libpq quotes the URL in its complaint: that one must not be chained.
         with suppress(psycopg2.ProgrammingError):
-            return dict(parse_dsn(f"postgresql://{rest}"))
+            return _unbroken(dict(parse_dsn(f"postgresql://{rest}")))
     raise InvalidSettings(
         "the results database's URL is not one of Postgres",
         "write postgresql://user:password@host:port/database in MONITORING_DATABASE_URL",
     )
+
+
+def _unbroken(parameters: dict[str, str]) -> dict[str, str]:
+    """Refuse a URL that an unescaped character of the password cut in the wrong place.
+
+    Libpq would take the rest of the password for a host, port or database, and would quote it.
+    """
+    places = parameters.get("host", "") + parameters.get("dbname", "")
+    if "@" in places or not _PORTS.fullmatch(parameters.get("port", "")):
+        raise InvalidSettings(
+            "the results database's URL cannot be taken apart",
+            "percent-encode the password in MONITORING_DATABASE_URL: %40 for @, %2F for /",
+        )
+    return parameters

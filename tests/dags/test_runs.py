@@ -191,7 +191,7 @@ def test_f21_window_without_time_fails_at_once(services: Airflow, wine: str) -> 
 def test_f01_window_without_rows_is_a_result(
     services: Airflow, wine: str, database_url: str, pushgateway_url: str
 ) -> None:
-    answer = services.run(wine, end_of_day(20))
+    answer = services.run(wine, end_of_day(15))
     assert answer.result["state"] == "success", answer.log[-5000:]
     query = "SELECT status, rows_current FROM monitoring.evaluation"
     assert rows(database_url, query) == [("insufficient_data", 0)]

@@ -172,7 +172,7 @@ def _revealed(secret: Any) -> str | None:
 
 
 def outcome_of(error: str) -> str:
-    """Return the name of what ``guarded`` makes of an error; ``SinksFailed:A,B`` holds others."""
+    """Return the name of what ``guarded`` makes of an error; ``SinksFailed:A,B`` and ``SinksRefused:A,B`` hold others."""
     from _shared import guarded
 
     from monitoring_jobs import errors
@@ -180,7 +180,7 @@ def outcome_of(error: str) -> str:
     name, _, inner = error.partition(":")
     if inner:
         held = {kind: getattr(errors, kind)("it failed") for kind in inner.split(",")}
-        raised = errors.SinksFailed(held)
+        raised = getattr(errors, name)(held)
     else:
         raised = getattr(errors, name)("it failed", "mend it")
     try:

@@ -85,3 +85,70 @@ def test_f63_no_sink_shows_a_secret_while_it_is_down(
     assert code == 1
     assert err.count("\n") == 1
     assert CANARY not in out + err
+
+
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+@pytest.mark.parametrize("command", ["migrate", "extract", "maintain", "run"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://u:a@{CANARY}@127.0.0.1:1/d",
+        f"postgresql://u:a/{CANARY}@127.0.0.1:1/d",
+        f"postgresql://u:a@h:{CANARY}@127.0.0.1:1/d",
+        f"postgresql://u:{CANARY}/a@127.0.0.1:1/d",
+        f"postgresql://u:a@b?{CANARY}@127.0.0.1:1/d",
+    ],
+)
+def test_f63_a_password_that_breaks_the_database_url_is_refused_unseen(
+    cli: Cli,
+    make_monitor: MonitorFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    command: str,
+    debug: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("MONITORING_DATABASE_URL", url)
+    if command == "extract":
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    words = [make_monitor(), *DAY_ARGS] if command == "run" else []
+    code, out, err = cli(command, *words, *debug)
+    assert CANARY not in out + err
+    assert code == (2 if command in ("migrate", "run") else code)
+    assert code in (1, 2)
+
+
+STORES = [
+    f"s3://k:{CANARY}@b/x",
+    f"s3://k:a/{CANARY}@b/x",
+    f"s3://b/x?t={CANARY}",
+    f"http://u:{CANARY}@h/x",
+]
+
+
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+@pytest.mark.parametrize("store", STORES)
+def test_f63_a_store_url_with_a_secret_is_refused_unseen_before_the_work(
+    cli: Cli,
+    make_monitor: MonitorFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    store: str,
+    debug: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("MONITORING_REPORT_STORE", store)
+    path = make_monitor()
+    (path.parent / "data/wine_quality/log.parquet").write_bytes(b"not parquet")
+    for command in ("evaluate", "run"):
+        code, out, err = cli(command, path, *DAY_ARGS, *debug)
+        assert (code, out) == (2, "")
+        assert CANARY not in err
+        assert "report store" in err
+        if not debug:
+            assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_f63_publish_shows_a_url_without_its_secret(cli: Cli, store: str) -> None:
+    code, out, err = cli("publish", store)
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert CANARY not in err

@@ -51,7 +51,10 @@ def test_version_is_the_packages(cli: Cli) -> None:
         ["evaluate", "x.yaml", "--fail-on", "doom"],
         ["evaluate", "x.yaml", "--nonsense"],
         ["extract", "--since", "yesterday"],
+        ["extract", "--since", "0001-01-01T00:00+14:00"],
+        ["extract", "--since", "9999-12-31T23:00-14:00"],
         ["maintain", "--retention", "long"],
+        ["maintain", "--retention", "999999w"],
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(cli: Cli, words: list[str]) -> None:
@@ -239,7 +242,86 @@ def test_backfill_of_a_period_without_a_window_is_refused(
     path = make_monitor()
     code, _, err = cli("backfill", path, "--start", "2026-11-20T01:00", "--end", "2026-11-20T02:00")
     assert code == 2
-    assert "no window of monitor 'wine_quality' ends between" in err
+    assert "no window of monitor 'wine_quality' has ended between" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "--start", "0001-01-01T00:00+14:00", "--end", "0001-01-02"),
+        ("evaluate", "--start", "0001-01-01", "--end", "0001-01-02"),
+        ("run", "--start", "9999-12-31", "--end", "9999-12-31T12:00"),
+        ("backfill", "--start", "0001-01-01", "--end", "0001-01-03"),
+        ("backfill", "--start", "1900-01-01", "--end", "2000-01-01", "--every", "1s"),
+        ("backfill", "--start", "2000-01-01", "--end", "2000-01-02", "--every", "999999w"),
+    ],
+)
+def test_f21_absurd_instants_and_steps_are_bad_usage(
+    cli: Cli, make_monitor: MonitorFactory, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("MONITORING_DATABASE_URL", "postgresql://127.0.0.1:1/none")
+    path = make_monitor(timezone="Europe/Berlin", window="7d")
+    code, out, err = cli(words[0], path, *words[1:])
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("store", ["http://host/x", "nonsense://x", "~nosuchuser/x"])
+@pytest.mark.parametrize("command", ["evaluate", "run", "backfill"])
+def test_a_store_that_cannot_be_one_is_found_before_the_work(
+    cli: Cli,
+    make_monitor: MonitorFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    store: str,
+    command: str,
+) -> None:
+    monkeypatch.setenv("MONITORING_DATABASE_URL", "postgresql://127.0.0.1:1/none")
+    monkeypatch.setenv("MONITORING_REPORT_STORE", store)
+    path = make_monitor()
+    (path.parent / "data/wine_quality/log.parquet").write_bytes(b"not parquet")
+    code, out, err = cli(command, path, *DAY_ARGS)
+    assert (code, out) == (2, "")
+    assert "report store" in err
+
+
+def test_an_unknown_sink_is_bad_usage(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("publish", tmp_path, "--sink", "fax")
+    assert code == 2
+    assert "unknown sink 'fax'; known are postgres" in err
+
+
+@pytest.mark.parametrize("change", [{"measurements": [1]}, {"rows": 3}, {"sinks": ["fax"]}, None])
+def test_publish_goes_on_after_a_malformed_evaluation(
+    cli: Cli,
+    make_monitor: MonitorFactory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, object] | None,
+) -> None:
+    monkeypatch.setenv("MONITORING_TEXTFILE", str(tmp_path / "metrics.prom"))
+    for name in ("good", "bad"):
+        cli("evaluate", make_monitor(), *DAY_ARGS, "--out", tmp_path / name)
+    broken = tmp_path / "bad/evaluation.json"
+    changed = [] if change is None else {**json.loads(broken.read_text("utf-8")), **change}
+    broken.write_text(json.dumps(changed), encoding="utf-8")
+    code, out, err = cli("publish", tmp_path / "bad", tmp_path / "good", "--sink", "pushgateway")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "pushgateway: written" in out
+
+
+def test_publish_latest_goes_on_after_a_malformed_evaluation(
+    cli: Cli, make_monitor: MonitorFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONITORING_TEXTFILE", str(tmp_path / "metrics.prom"))
+    for name in ("beer", "wine"):
+        cli("evaluate", make_monitor(name), *DAY_ARGS)
+    (broken,) = (tmp_path / "reports/beer").glob("*/evaluation.json")
+    broken.write_text("{", encoding="utf-8")
+    code, out, err = cli("publish", "--latest", "--sink", "pushgateway")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert out.startswith("wine ")
 
 
 def test_publish_writes_the_gauges_of_a_folder(

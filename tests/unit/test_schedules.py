@@ -93,15 +93,37 @@ def test_f20_a_skipped_time_of_day_happens_at_the_change() -> None:
     assert utc_text(boundary) == "2026-03-29T01:30:00Z"
 
 
-def test_f20_a_repeated_time_of_day_happens_once() -> None:
-    schedule = Schedule.parse("30 2 * * *", "Europe/Berlin")
-    first = schedule.following(datetime(2026, 10, 24, 12, tzinfo=UTC))
-    assert utc_text(first) == "2026-10-25T00:30:00Z"
+@pytest.mark.parametrize("schedule", ["R R * * *", "0 r(1-3) * * *", "H H * * *", "0 h/2 * * *"])
+def test_f20_a_schedule_that_differs_at_every_reading_is_refused(schedule: str) -> None:
+    with pytest.raises(ValueError, match="random; write numbers"):
+        cron_expression(schedule)
+
+
+def test_names_with_the_letters_of_random_fields_are_none() -> None:
+    assert cron_expression("0 0 * MAR-APR THU,FRI") == "0 0 * MAR-APR THU,FRI"
+
+
+def test_f20_of_skipped_times_only_the_first_counts() -> None:
+    schedule = Schedule.parse("*/15 2 * * *", "Europe/Berlin")
+    first = schedule.following(datetime(2026, 3, 28, 12, tzinfo=UTC))
+    assert utc_text(first) == "2026-03-29T01:00:00Z"
+    assert utc_text(schedule.following(first)) == "2026-03-30T00:00:00Z"
+    assert schedule.at_or_before(datetime(2026, 3, 29, 23, tzinfo=UTC)) == first
+
+
+@pytest.mark.parametrize("cron", ["30 2 * * *", "30 2,14 * * *"])
+def test_f20_a_repeated_time_of_day_happens_once(cron: str) -> None:
+    schedule = Schedule.parse(cron, "Europe/Berlin")
+    first = schedule.following(datetime(2026, 10, 24, 13, tzinfo=UTC))
+    assert utc_text(first) == "2026-10-25T01:30:00Z"
+    if "14" in cron:
+        first = schedule.following(first)
+        assert utc_text(first) == "2026-10-25T13:30:00Z"
     assert utc_text(schedule.following(first)) == "2026-10-26T01:30:00Z"
 
 
 @given(
-    st.sampled_from(["@hourly", "@daily", "@weekly", "*/7 * * * *", "15 2 * * *", "0 0 29 2 *"]),
+    st.sampled_from(["@hourly", "@daily", "@weekly", "*/7 * * * *", "15 2 * * *", "*/9 1-3 * * *"]),
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
     st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
 )
@@ -126,6 +148,14 @@ def test_periods_are_those_of_airflows_timetable(tmp_path: Path) -> None:
         ("0 * * * *", zone, start, 72)
         for zone in ("UTC", "Europe/Berlin")
         for start in ("2026-03-28T00:30:00Z", "2026-10-24T00:30:00Z", "2026-06-01T00:00:00Z")
+    ]
+    cases += [
+        (cron, "Europe/Berlin", start, 12)
+        for cron in (
+            *("30 2 * * *", "30 2,14 * * *", "0 6-8 * * *", "*/15 2 * * *"),
+            *("0,30 1-3 * * *", "0 */2 * * *", "0 */3 * * *", "15 0-23 * * *"),
+        )
+        for start in ("2026-03-28T13:30:00Z", "2026-10-24T13:30:00Z")
     ]
     # In a process of its own: importing Airflow configures logging, warnings and a home folder.
     answered = subprocess.run(

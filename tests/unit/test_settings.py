@@ -116,6 +116,12 @@ def test_f63_a_malformed_variable_is_named_and_not_shown(monkeypatch: pytest.Mon
     assert "\n" not in message
 
 
+def test_f63_a_home_folder_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONITORING_CACHE_DIR", "~nosuchuser/x")
+    with pytest.raises(InvalidSettings, match=r"MONITORING_CACHE_DIR: .*write the whole path"):
+        Settings.load()
+
+
 def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(InvalidSettings, match="DATABSE_URL"):
         Settings.load(databse_url="x")
@@ -153,6 +159,9 @@ def test_postgres_urls_name_their_driver(url: str, named: str) -> None:
         (f"http://user:{CANARY}@host:80/x?token={CANARY}", "http://user@host:80/x"),
         ("http://host/x", "http://host/x"),
         (f"postgresql://u:{CANARY}@/db", "postgresql://u@/db"),
+        (f"s3://k:a/{CANARY}@b/x", "s3://..."),
+        (f"http://u:{CANARY}?@h/x", "http://..."),
+        (f"http://u:[{CANARY}@h/x", "http://..."),
     ],
 )
 def test_f63_a_shown_url_has_no_password(url: str, shown: str) -> None:

@@ -71,7 +71,13 @@ def test_duration_that_is_none_is_refused(text: str) -> None:
         Duration.parse(text)
 
 
-@given(st.integers(0, 999_999), st.sampled_from("smhdw"))
+@pytest.mark.parametrize("text", ["999999w", "999999d", "999999h", "522w", "3654d"])
+def test_f21_a_duration_longer_than_ten_years_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="longer than ten years"):
+        Duration.parse(text)
+
+
+@given(st.integers(0, 521), st.sampled_from("smhdw"))
 def test_duration_reads_back(count: int, unit: str) -> None:
     assert Duration.parse(str(Duration(count, unit))) == Duration(count, unit)
 
@@ -142,6 +148,20 @@ def test_windows_by_a_step_start_where_they_are_told_to() -> None:
         every=Duration.parse("1d"),
     )
     assert [window.hours for window in found] == [24, 23, 24]
+
+
+def test_f20_a_step_into_a_skipped_hour_shifts_no_later_window() -> None:
+    found = windows_between(
+        at("2026-03-28T02:30+01:00"),
+        at("2026-03-31T02:30+02:00"),
+        Schedule.parse("@daily", "Europe/Berlin"),
+        every=Duration.parse("1d"),
+    )
+    assert [utc_text(window.end) for window in found] == [
+        "2026-03-29T01:30:00Z",
+        "2026-03-30T00:30:00Z",
+        "2026-03-31T00:30:00Z",
+    ]
 
 
 def test_longer_windows_end_at_every_period() -> None:
