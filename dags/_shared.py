@@ -22,7 +22,7 @@ from monitoring_jobs.errors import (
     StaleAttempt,
     TerminalError,
 )
-from monitoring_jobs.monitor_files import load_folder, load_monitor
+from monitoring_jobs.monitor_files import load_monitor
 from monitoring_jobs.publish import publish_failure
 from monitoring_jobs.spec import MonitorSpec
 from monitoring_jobs.windows import Request, Window, resolve
@@ -98,17 +98,6 @@ def monitors_folder() -> Path:
     if not folder.is_dir():
         raise InvalidSettings(f"MONITORING_MONITORS: {folder} is no folder", "create or correct it")
     return folder
-
-
-def known_monitors() -> list[str] | None:
-    """Return the names of all monitors; None where they cannot all be known.
-
-    A broken file hides its name, and an empty folder may be one that is not mounted: who takes None
-    for an answer removes nothing.
-    """
-    files = load_folder(monitors_folder())
-    names = [file.spec.name for file in files if file.spec]
-    return names if names and len(names) == len(files) else None
 
 
 def small_json(summary: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from _connections import settings_from_connections
-from _shared import days, days_param, guarded, known_monitors, small_json, task_defaults
+from _shared import days, days_param, guarded, monitors_folder, small_json, task_defaults
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 
 
@@ -20,13 +20,14 @@ from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 def maintain() -> dict[str, Any]:
     """Maintain once; return what was done."""
     from monitoring_jobs.maintain import maintain as run_maintenance
+    from monitoring_jobs.monitor_files import known_monitors
 
     params = get_current_context()["params"]
     with guarded():
         summary = run_maintenance(
             settings_from_connections(),
             now=datetime.now(UTC),
-            monitors=known_monitors(),
+            monitors=known_monitors(monitors_folder()),
             retention=days(params["retention_days"]),
             report_retention=days(params["report_retention_days"]),
         )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
-from pathlib import Path
 
 import typer
 
 from monitoring_jobs.errors import EmptyWindow
-from monitoring_jobs.monitor_files import load_folder
 from monitoring_jobs.spec import MonitorSpec
 from monitoring_jobs.windows import Duration, Request, Window, resolve, windows_between
 
@@ -83,16 +81,6 @@ def length(option: str, text: str | None) -> timedelta | None:
     """
     duration = _duration(option, text)
     return duration.nominal if duration else None
-
-
-def known_monitors(folder: Path) -> list[str] | None:
-    """Return the names of all monitors in a folder; None where they cannot all be known.
-
-    A broken file may hold any name: the gauges of its monitor must not be taken for left over.
-    """
-    files = load_folder(folder)
-    names = [file.spec.name for file in files if file.spec is not None]
-    return names if names and len(names) == len(files) else None
 
 
 def _too_many(start: str, end: str) -> typer.BadParameter:

@@ -307,8 +307,9 @@ def maintain(
     ] = None,
 ) -> None:
     """Keep the stores in shape: partitions, retention, gauges of removed monitors, orphans."""
-    from monitoring_jobs.arguments import known_monitors, length
+    from monitoring_jobs.arguments import length
     from monitoring_jobs.maintain import maintain as maintain_stores
+    from monitoring_jobs.monitor_files import known_monitors
 
     settings = _settings()
     summary = maintain_stores(

@@ -75,6 +75,17 @@ def _find_files(paths: Sequence[Path]) -> Iterator[Path]:
                 yield file
 
 
+def known_monitors(folder: Path) -> list[str] | None:
+    """Return the names of all monitors in a folder; None where they cannot all be known.
+
+    A broken file hides its name, and an empty folder may be one that is not mounted: who takes None
+    for an answer removes nothing.
+    """
+    files = load_folder(folder)
+    names = [file.spec.name for file in files if file.spec is not None]
+    return names if names and len(names) == len(files) else None
+
+
 def _load(path: Path) -> MonitorFile:
     try:
         return MonitorFile(path, load_monitor(path))
