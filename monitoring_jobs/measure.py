@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pyarrow as pa
@@ -23,12 +23,13 @@ from monitoring_jobs.segments import MAX_SEGMENTS, WHOLE, Segment, SegmentRows, 
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.spec import MonitorSpec
 from monitoring_jobs.statistics import ColumnStatistics, statistics_of
-from monitoring_jobs.statistics.categorical import count_duplicates
+from monitoring_jobs.statistics.categorical import CategoricalColumn, count_duplicates
 
 Progress = Callable[[int, int, str], None]
 
 # Bytes that one row of one column may occupy while it is judged: values, sorted copy, scratch.
 _BYTES_PER_ROW = 64
+_MOST_CLASSES = 1000
 
 # As what a column may be judged, by its kind; one without any value agrees with everything.
 _READABLE: Mapping[str, frozenset[ColumnKind]] = {
@@ -246,6 +247,7 @@ class Comparison:
                 yield _unreadable("performance", "probability", name, "probabilities", self.current)
         prediction = self.current.read(columns.prediction, ColumnKind(kind))
         target = self._target(columns.target, ColumnKind(kind))
+        classes = self._classes((columns.prediction, prediction), (columns.target, target))
         for segment in segments:
             labels = LabelledRows(
                 task=task,
@@ -256,6 +258,7 @@ class Comparison:
                     for label, values in probabilities.items()
                 },
                 positive_label=columns.positive_label,
+                classes=classes,
             )
             yield from check_performance(labels, segment=str(segment), spec=spec)
 
@@ -273,12 +276,36 @@ class Comparison:
             reason = "neither the window nor the reference has such a column"
             yield _trouble("performance", "labels", target, Status.WARNING, reason)
 
+    def _classes(self, *columns: tuple[str, pa.ChunkedArray]) -> list[str]:
+        """Return the labels of the whole window and of the reference.
+
+        A day, or a segment, that happens to lack one of three classes is still judged as one of
+        three. So many labels that they can be no classes are left for the check to complain about.
+        """
+        if self.spec.task != "classification":
+            return []
+        found: set[str] = set()
+        for name, values in columns:
+            found.update(_labels(statistics_of(values)))
+            if self.reference.columns.get(name) in _READABLE["categorical"]:
+                read = partial(self.reference.read, name, ColumnKind.CATEGORICAL)
+                known = self._reference_statistics(name, "categorical", WHOLE, read)
+                found.update(_labels(known))
+        return sorted(found)
+
     def _target(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         if name in self.current.columns:
             return self.current.read(name, kind)
         # The whole column is late: every label is missing.
         absent = pa.float64() if kind is ColumnKind.NUMERICAL else pa.string()
         return pa.chunked_array([pa.nulls(self.current.rows, absent)])
+
+
+def _labels(column: ColumnStatistics | None) -> list[str]:
+    if not isinstance(column, CategoricalColumn) or column.distinct > _MOST_CLASSES:
+        return []
+    labels: list[str] = column.labels.to_pylist()
+    return labels
 
 
 def _kinds(dataset: Dataset, ignored: set[Any]) -> dict[str, str]:

@@ -11,10 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from monitoring_jobs.windows import Window, utc_text
+from monitoring_jobs.errors import EmptyWindow
+from monitoring_jobs.windows import Window, as_utc, utc_text
 
 SCHEMA_VERSION = 1
 
+_MODEL = ("name", "version", "alias")
+_ROWS = ("current", "reference", "sampled")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 Scalar = str | int | float | bool | None
@@ -101,8 +104,22 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Measurement:
-        """Build from the JSON object of evaluation.json."""
-        return cls(**{**raw, "status": Status(raw["status"])})
+        """Build from the JSON object of evaluation.json.
+
+        Raises:
+            ValueError: A field is absent or of a wrong type.
+        """
+        fields = _Fields(raw, "measurement")
+        return cls(
+            check=fields.text("check"),
+            metric=fields.text("metric"),
+            column=fields.text("column"),
+            segment=fields.text("segment"),
+            value=fields.number_or_none("value"),
+            threshold=fields.number_or_none("threshold"),
+            status=fields.status("status"),
+            detail=_detail(fields.part("detail").raw),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,32 +224,40 @@ class Evaluation:
         """Read what ``to_json`` wrote.
 
         Raises:
-            ValueError: Not an evaluation, or one of another schema version.
+            ValueError: Not an evaluation, or one of another schema version. The message quotes no
+                value.
         """
-        raw = json.loads(text)
-        if not isinstance(raw, dict) or raw.get("schema_version") != SCHEMA_VERSION:
+        raw = _strict_json(text)
+        version = raw.get("schema_version") if isinstance(raw, dict) else None
+        if type(version) is not int or version != SCHEMA_VERSION:
             raise ValueError(f"not an evaluation of schema version {SCHEMA_VERSION}")
-        try:
-            return cls(
-                monitor=raw["monitor"],
-                model=ModelRef(**raw["model"]),
-                window=Window(_instant(raw["window"]["start"]), _instant(raw["window"]["end"])),
-                status=Status(raw["status"]),
-                rows=RowCounts(**raw["rows"]),
-                reference_id=raw["reference_id"],
-                spec_hash=raw["spec_hash"],
-                code_version=raw["code_version"],
-                attempt=raw["attempt"],
-                computed_at=_instant(raw["computed_at"]),
-                owner=raw.get("owner", ""),
-                duration_seconds=raw.get("duration_seconds", 0.0),
-                peak_memory_bytes=raw.get("peak_memory_bytes", 0),
-                report=raw.get("report"),
-                sinks=tuple(raw.get("sinks", ("postgres", "pushgateway"))),
-                measurements=tuple(Measurement.from_dict(m) for m in raw["measurements"]),
+        fields = _Fields(raw, "evaluation")
+        model, window, rows = fields.part("model"), fields.part("window"), fields.part("rows")
+        optional: dict[str, Any] = {
+            name: read(name)
+            for name, read in (
+                ("owner", fields.text),
+                ("duration_seconds", fields.positive),
+                ("peak_memory_bytes", fields.count),
+                ("sinks", fields.texts),
             )
-        except (KeyError, TypeError) as exc:
-            raise ValueError(f"not an evaluation: {exc}") from exc
+            if name in raw
+        }
+        return cls(
+            monitor=fields.text("monitor"),
+            model=ModelRef(**{name: model.text_or_none(name) for name in _MODEL}),
+            window=_window(window),
+            status=fields.status("status"),
+            rows=RowCounts(**{name: rows.count(name) for name in _ROWS}),
+            reference_id=fields.text("reference_id"),
+            spec_hash=fields.text("spec_hash"),
+            code_version=fields.text("code_version"),
+            attempt=fields.text("attempt"),
+            computed_at=fields.instant("computed_at"),
+            report=fields.text_or_none("report") if "report" in raw else None,
+            measurements=tuple(map(Measurement.from_dict, fields.items("measurements"))),
+            **optional,
+        )
 
 
 def verdict(measurements: Iterable[Measurement]) -> Status:
@@ -255,5 +280,108 @@ def verdict(measurements: Iterable[Measurement]) -> Status:
     return Status.INSUFFICIENT_DATA if worst is Status.OK and unjudged else worst
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _strict_json(text: str | bytes) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("not an evaluation: nested too deeply") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"not an evaluation: {name} is no JSON")
+
+
+class _Fields:
+    """The fields of a JSON object; each is read as one type, or refused by name."""
+
+    def __init__(self, raw: Any, what: str) -> None:
+        if not isinstance(raw, dict):
+            raise ValueError(f"{what} is not an object")  # noqa: TRY004 the file is to blame
+        self.raw: dict[str, Any] = raw
+        self._what = what
+
+    def text(self, name: str) -> str:
+        return str(self._typed(name, str, "text"))
+
+    def text_or_none(self, name: str) -> str | None:
+        return None if self._given(name) is None else self.text(name)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        items = self.items(name)
+        if not all(isinstance(item, str) for item in items):
+            raise self._wrong(name, "a list of texts")
+        return tuple(items)
+
+    def items(self, name: str) -> list[Any]:
+        return list(self._typed(name, list, "a list"))
+
+    def part(self, name: str) -> _Fields:
+        return _Fields(self._given(name), f"{self._what}.{name}")
+
+    def count(self, name: str) -> int:
+        number = self._given(name)
+        # Counts end up in a bigint column.
+        if type(number) is not int or not 0 <= number < 2**63:
+            raise self._wrong(name, "a count")
+        return number
+
+    def positive(self, name: str) -> float:
+        number = self.number_or_none(name)
+        if number is None or number < 0:
+            raise self._wrong(name, "a number from 0 on")
+        return number
+
+    def number_or_none(self, name: str) -> float | None:
+        number = self._given(name)
+        if number is not None and not _is_number(number):
+            raise self._wrong(name, "a finite number")
+        return None if number is None else float(number)
+
+    def status(self, name: str) -> Status:
+        try:
+            return Status(self.text(name))
+        except ValueError:
+            raise self._wrong(name, f"one of {', '.join(Status)}") from None
+
+    def instant(self, name: str) -> datetime:
+        try:
+            return as_utc(datetime.fromisoformat(self.text(name)))
+        except (ValueError, OverflowError):
+            raise self._wrong(name, "a time with a zone") from None
+
+    def _given(self, name: str) -> Any:
+        if name not in self.raw:
+            raise ValueError(f"{self._what}.{name} is missing")
+        return self.raw[name]
+
+    def _typed(self, name: str, kind: type, called: str) -> Any:
+        value = self._given(name)
+        if not isinstance(value, kind):
+            raise self._wrong(name, called)
+        return value
+
+    def _wrong(self, name: str, called: str) -> ValueError:
+        return ValueError(f"{self._what}.{name} is not {called}")
+
+
+def _is_number(value: Any) -> bool:
+    if type(value) not in (int, float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond float64
+        return False
+
+
+def _detail(raw: dict[str, Any]) -> Detail:
+    for value in raw.values():
+        if not (value is None or isinstance(value, str | bool) or _is_number(value)):
+            raise ValueError("measurement.detail holds something else than scalars")
+    return raw
+
+
+def _window(fields: _Fields) -> Window:
+    try:
+        return Window(fields.instant("start"), fields.instant("end"))
+    except EmptyWindow:
+        raise ValueError("evaluation.window.start is not before its end") from None

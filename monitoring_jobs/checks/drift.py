@@ -11,6 +11,7 @@ import numpy as np
 from monitoring_jobs.checks.case import ColumnCase, Scribe
 from monitoring_jobs.results import Measurement, Scalar, Status
 from monitoring_jobs.spec import DriftCheck, DriftMethod
+from monitoring_jobs.spec_rules import CATEGORICAL_METHODS, NUMERICAL_METHODS
 from monitoring_jobs.statistics import distances, significance
 
 # A method takes the reference, then the current column; each checks the kinds that it can compare.
@@ -24,6 +25,7 @@ METHODS: Mapping[str, Callable[[Any, Any], float]] = MappingProxyType(
         "z": significance.z,
     }
 )
+_METHODS_OF = {"numerical": NUMERICAL_METHODS, "categorical": CATEGORICAL_METHODS}
 
 
 def check_column(case: ColumnCase, spec: DriftCheck, min_rows: int = 0) -> list[Measurement]:
@@ -31,7 +33,8 @@ def check_column(case: ColumnCase, spec: DriftCheck, min_rows: int = 0) -> list[
 
     The measurement bears the method's name. A drifted column is a warning: whether the dataset has
     drifted is for ``check_dataset`` to say. Counted are the values that can be compared, missing
-    and infinite ones left out.
+    and infinite ones left out. A method that the file pins for a column of the other kind is an
+    ``error``: only the data tell the kind.
 
     Args:
         case: The column.
@@ -46,6 +49,9 @@ def check_column(case: ColumnCase, spec: DriftCheck, min_rows: int = 0) -> list[
         segment=case.segment,
         caveat=_caveat(case, max(min_rows, spec.min_rows)),
     )
+    if method.method not in _METHODS_OF[case.kind]:
+        reason = f"{method.method} is no method for a {case.kind} column"
+        return [scribe.error(method.method, reason)]
     detail: dict[str, Scalar] = {
         "method": method.method,
         "n_current": case.current.n,

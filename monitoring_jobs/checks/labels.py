@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Literal, Self, TypeAlias
 
 import numpy as np
@@ -28,6 +29,8 @@ class LabelledRows:
         probabilities: Numbers by class; the key ``""``, or a single column instead of a mapping,
             is the positive class.
         positive_label: The positive one of two classes; by default the greater.
+        classes: Labels known beforehand, from the reference or the whole window. How many classes
+            there are must not hang on which of them occur in these rows.
     """
 
     task: Literal["classification", "regression"]
@@ -35,6 +38,7 @@ class LabelledRows:
     target: Values
     probabilities: Mapping[str, Values] | Values | None = None
     positive_label: str | None = None
+    classes: Collection[str] = ()
 
     def __post_init__(self) -> None:
         columns = [self.prediction, self.target, *self.by_class.values()]
@@ -56,13 +60,14 @@ class Classes:
     """The classes that a window speaks of, in ascending order, and the rows numbered by them.
 
     Attributes:
-        names: The labels in target, prediction, probabilities and ``positive_label``; as numbers
-            if all of them are, else as text.
+        names: The labels in target, prediction, probabilities and ``positive_label``, and those
+            known beforehand; in the order of numbers if all of them are numbers, else of text.
         target: Number of each row's class; -1 where it is missing.
         prediction: Number of each row's predicted class; -1 where it is missing.
         probabilities: Probability by class number; NaN where it is missing. The number -1 stands
             for the positive class, whichever that is.
         declared: Number of the ``positive_label``; None where there is none.
+        known: Numbers of the classes known beforehand.
     """
 
     names: tuple[str, ...]
@@ -70,6 +75,7 @@ class Classes:
     prediction: Integers
     probabilities: Mapping[int, Floats]
     declared: int | None
+    known: frozenset[int] = frozenset()
 
     @classmethod
     def of(
@@ -78,25 +84,29 @@ class Classes:
         prediction: Values,
         probabilities: Mapping[str, Values],
         positive_label: str | None,
+        known: Collection[str] = (),
     ) -> Self:
         """Number the rows; labels are text; the probabilities' key ``""`` is the positive class.
 
         Where one side writes ``True`` and ``False`` and the other ``1`` and ``0``, they mean the
-        same.
+        same, and so do ``0.0`` and ``0`` where all labels are numbers.
         """
         encoded = [_encode(target), _encode(prediction)]
         named = [label for label in probabilities if label]
         declared = [] if positive_label is None else [positive_label]
-        spelling = _spelling({*encoded[0][0], *encoded[1][0], *named, *declared})
+        spelling = _spelling({*encoded[0][0], *encoded[1][0], *named, *declared, *known})
         names = _ascending(set(spelling.values()))
-        number = {label: names.index(name) for label, name in spelling.items()} | {"": -1}
+        position = {name: i for i, name in enumerate(names)}
+        number = {label: position[name] for label, name in spelling.items()}
+        by_class = {number[k] if k else -1: floats(v) for k, v in probabilities.items()}
         numbered = [_renumber(labels, codes, number) for labels, codes in encoded]
         return cls(
             names=names,
             target=numbered[0],
             prediction=numbered[1],
-            probabilities={number[k]: floats(values) for k, values in probabilities.items()},
+            probabilities=by_class,
             declared=None if positive_label is None else number[positive_label],
+            known=frozenset(number[label] for label in known),
         )
 
     @property
@@ -111,10 +121,22 @@ class Classes:
         """Whether the declared label is a third one beside two that the data hold."""
         if self.declared is None or len(self.names) != 3:
             return False
-        elsewhere = self.declared in self.probabilities or any(
-            np.any(side == self.declared) for side in (self.target, self.prediction)
-        )
-        return not elsewhere
+        seen = _seen(self.target) | _seen(self.prediction)
+        return self.declared not in seen | self.known | self.probabilities.keys()
+
+    @property
+    def foreign(self) -> str:
+        """Say that target and prediction have no class in common; empty where they may have.
+
+        Two classes in all, or a probability for every class that occurs, make it a window whose
+        predictions are all wrong rather than two spellings of the labels.
+        """
+        actual, predicted = _seen(self.target), _seen(self.prediction)
+        if not actual or not predicted or actual & predicted:
+            return ""
+        if (self.known and len(self.names) == 2) or actual | predicted <= self.probabilities.keys():
+            return ""
+        return f"target has {len(actual)} classes, prediction {len(predicted)}, and they share none"
 
     def probability_of(self, number: int) -> Floats | None:
         """Return each row's probability of a class; None where there is no way to know it."""
@@ -158,6 +180,11 @@ def _encode(values: Values) -> tuple[list[str], Integers]:
     return [str(labels[i]) for i in kept], position[codes]
 
 
+def _seen(numbered: Integers) -> set[int]:
+    # The first place counts the missing ones, whose number is -1.
+    return set(np.flatnonzero(np.bincount(numbered + 1)[1:]).tolist())
+
+
 def _renumber(labels: list[str], codes: Integers, number: Mapping[str, int]) -> Integers:
     # The last place is what -1, a missing label, points to.
     return np.array([*(number[label] for label in labels), -1], dtype=np.int64)[codes]
@@ -165,9 +192,23 @@ def _renumber(labels: list[str], codes: Integers, number: Mapping[str, int]) -> 
 
 def _spelling(labels: set[str]) -> dict[str, str]:
     """Return the common spelling of each label."""
-    lower = {label.lower() for label in labels}
-    mixed = lower & set(_TRUTH) and lower & {"0", "1"} and lower <= {*_TRUTH, "0", "1"}
-    return {label: _TRUTH.get(label.lower(), label) if mixed else label for label in labels}
+    as_text = {label: label for label in labels}
+    truths = {label: Decimal(_TRUTH[label.lower()]) for label in labels if label.lower() in _TRUTH}
+    rest = sorted(labels - truths.keys())
+    if rest and as_numbers(pa.array(rest, pa.string())) is None:
+        return as_text
+    try:
+        # Exact, for a float64 would make one class of two long integers.
+        numbers = {label: Decimal(label) for label in rest}
+    except InvalidOperation:  # an exponent beyond reason
+        return as_text
+    if truths and not set(numbers.values()) <= {Decimal(0), Decimal(1)}:
+        return as_text
+    numbers |= truths
+    shortest: dict[Decimal, str] = {}
+    for label in sorted(labels, key=lambda label: (len(label), label)):
+        shortest.setdefault(numbers[label], _TRUTH.get(label.lower(), label))
+    return {label: shortest[number] for label, number in numbers.items()}
 
 
 def _ascending(names: set[str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ def check_performance(
     a number if both are). More are averaged without weights (macro), and their ROC AUC is that of
     each class against the rest. Probability metrics without probabilities are ``skipped``, and so
     are bounds on metrics of the other task. ``label_coverage`` is the share of rows with a target,
+    ``prediction_coverage`` the share of those that have a prediction, a warning below 1; both are
     measured and judged however few there are.
 
     Args:
@@ -27,9 +28,12 @@ def check_performance(
         segment: ``column=value``; empty for the whole window.
         spec: The bounds, and how many labelled rows a judgement needs.
     """
-    labelled, scores = score(labels)
-    measurements = [_label_coverage(labelled, len(labels.target), segment, spec)]
-    for metric, value in scores.items():
+    scores = score(labels)
+    measurements = [
+        _label_coverage(scores.labelled, len(labels.target), segment, spec),
+        _prediction_coverage(scores.predicted, scores.labelled, segment),
+    ]
+    for metric, value in scores.metrics.items():
         few = f"{value.n} labelled rows, {spec.min_labels} needed"
         caveat = few if value.n < spec.min_labels else ""
         scribe = Scribe(check="performance", segment=segment, caveat=caveat)
@@ -49,8 +53,22 @@ def _label_coverage(labelled: int, rows: int, segment: str, spec: PerformanceChe
     return _judge(scribe, "label_coverage", share, spec.label_coverage)
 
 
+def _prediction_coverage(predicted: int, labelled: int, segment: str) -> Measurement:
+    detail: dict[str, Scalar] = {"n": labelled, "predictions": predicted}
+    if not labelled:
+        detail["reason"] = "no labels"
+    return Scribe(check="performance", segment=segment).write(
+        "prediction_coverage",
+        predicted / labelled if labelled else None,
+        threshold=1.0,
+        status=Status.OK if predicted == labelled else Status.WARNING,
+        detail=detail,
+    )
+
+
 def _judge(scribe: Scribe, metric: str, score: Score, bound: Bound | None) -> Measurement:
-    if score.problem and score.absence is Status.ERROR:
+    by_chance = score.by_chance and scribe.caveat
+    if score.problem and score.absence is Status.ERROR and not by_chance:
         return scribe.error(metric, score.problem)
     if score.problem and score.absence is Status.SKIPPED:
         return scribe.skip(metric, score.problem)

@@ -36,7 +36,7 @@ def check_column(case: ColumnCase, spec: QualityCheck, min_rows: int = 1) -> lis
     ]
     against = _scribe_against_reference(case, scribe, min_rows)
     if isinstance(column, NumericColumn):
-        measurements += _describe(scribe, column)
+        measurements += _describe(scribe, spec, column)
         return measurements + _numbers(against, spec, column, _same_kind(column, case.reference))
     return measurements + _labels(against, spec, column, _same_kind(column, case.reference))
 
@@ -83,8 +83,9 @@ def check_dataset(
 
         mean((1 - missing_share) * (1 - invalid_share)) * (1 - duplicate_share)
 
-    where ``invalid_share`` is a column's ``out_of_range_share`` or ``new_category_share``. A term
-    that was not measured counts as 0. From 0 (nothing usable) to 1 (everything).
+    where ``invalid_share`` is a column's ``out_of_range_share`` or ``new_category_share``, else its
+    infinite values over those present. A term that was not measured counts as 0. From 0 (nothing
+    usable) to 1 (everything).
 
     Args:
         segment: ``column=value``; empty for the whole window.
@@ -131,16 +132,7 @@ def _score(
     scribe: Scribe, columns: Sequence[Measurement], repeated: float, spec: QualityCheck
 ) -> Measurement:
     shares = {(m.column, m.metric): m.value for m in columns if m.value is not None}
-    usable = [
-        (1 - missing)
-        * (
-            1
-            - shares.get((column, "out_of_range_share"), 0.0)
-            - shares.get((column, "new_category_share"), 0.0)
-        )
-        for (column, metric), missing in shares.items()
-        if metric == "missing_share"
-    ]
+    usable = [_usable(shares, column) for column, metric in shares if metric == "missing_share"]
     score = float(np.mean(usable)) * (1 - repeated) if usable else None
     failed = score is not None and spec.score is not None and score < spec.score
     return scribe.write(
@@ -152,7 +144,16 @@ def _score(
     )
 
 
-def _describe(scribe: Scribe, column: NumericColumn) -> list[Measurement]:
+def _usable(shares: Mapping[tuple[str, str], float], column: str) -> float:
+    present = 1 - shares[column, "missing_share"]
+    for metric in ("out_of_range_share", "new_category_share"):
+        if (column, metric) in shares:
+            return present * (1 - shares[column, metric])
+    # Without a range to lie in, a value need only be finite.
+    return present - shares.get((column, "infinite_share"), 0.0)
+
+
+def _describe(scribe: Scribe, spec: QualityCheck, column: NumericColumn) -> list[Measurement]:
     numbers = {
         "min": column.minimum,
         "max": column.maximum,
@@ -162,8 +163,15 @@ def _describe(scribe: Scribe, column: NumericColumn) -> list[Measurement]:
     }
     return [
         scribe.write("infinite_count", float(column.infinite)),
+        _infinite_share(scribe, spec, column),
         *(_described(scribe, name, number, column.n) for name, number in numbers.items()),
     ]
+
+
+def _infinite_share(scribe: Scribe, spec: QualityCheck, column: NumericColumn) -> Measurement:
+    """Judge infinite values as strictly as missing ones: nobody can use either."""
+    share, limit = _share(column.infinite, column.rows), spec.limit("missing_share", scribe.column)
+    return scribe.write("infinite_share", share, threshold=limit, status=_above(share, limit))
 
 
 def _described(scribe: Scribe, metric: str, number: float, n: int) -> Measurement:

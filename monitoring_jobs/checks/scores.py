@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class Score:
         value: The number; NaN where there is none.
         problem: Why there is none.
         absence: The status that goes with the problem.
+        by_chance: Whether too few rows may show the problem by mere chance.
         detail: What explains the number.
     """
 
@@ -40,25 +41,45 @@ class Score:
     value: float = np.nan
     problem: str = ""
     absence: Status = Status.INSUFFICIENT_DATA
+    by_chance: bool = False
     detail: Mapping[str, Scalar] = field(default_factory=dict)
 
 
-def score(labels: LabelledRows) -> tuple[int, dict[str, Score]]:
-    """Return the number of rows with a target, and the task's metrics in a fixed order.
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the rows of a window give.
 
-    Rows without a prediction, and for probability metrics those without a probability, count as
-    labelled but enter no metric.
+    Attributes:
+        labelled: Rows with a target.
+        predicted: Rows among them with a prediction.
+        metrics: The task's metrics in a fixed order.
+    """
+
+    labelled: int
+    predicted: int
+    metrics: Mapping[str, Score]
+
+
+def score(labels: LabelledRows) -> Scores:
+    """Compute the metrics of the task on the rows with both a target and a prediction.
+
+    For probability metrics, rows without a probability are left out besides.
     """
     of = _regression if labels.task == "regression" else _classification
     return of(labels)
 
 
-def _regression(labels: LabelledRows) -> tuple[int, dict[str, Score]]:
+def _regression(labels: LabelledRows) -> Scores:
     target, prediction = floats(labels.target), floats(labels.prediction)
-    labelled = np.isfinite(target)
-    both = labelled & np.isfinite(prediction)
+    labelled = int(np.count_nonzero(~np.isnan(target)))
+    both = ~(np.isnan(target) | np.isnan(prediction))
     target, prediction = target[both], prediction[both]
     n = int(target.size)
+    infinite = int(np.count_nonzero(np.isinf(target) | np.isinf(prediction)))
+    if infinite:
+        problem = f"{infinite} of {n} labelled rows have an infinite prediction or target"
+        score = Score(n, problem=problem, absence=Status.ERROR)
+        return Scores(labelled, n, dict.fromkeys(METRICS["regression"], score))
     kernels: dict[str, Callable[[Floats, Floats], float]] = {
         "mae": regression.mae,
         "rmse": regression.rmse,
@@ -74,11 +95,17 @@ def _regression(labels: LabelledRows) -> tuple[int, dict[str, Score]]:
         if np.isfinite(value):
             problem = ""
         scores[metric] = Score(n, value, problem, detail=details.get(metric, {}))
-    return int(np.count_nonzero(labelled)), scores
+    return Scores(labelled, n, scores)
 
 
-def _classification(labels: LabelledRows) -> tuple[int, dict[str, Score]]:
-    classes = Classes.of(labels.target, labels.prediction, labels.by_class, labels.positive_label)
+def _classification(labels: LabelledRows) -> Scores:
+    classes = Classes.of(
+        labels.target,
+        labels.prediction,
+        labels.by_class,
+        labels.positive_label,
+        known=labels.classes,
+    )
     labelled = classes.target >= 0
     both = labelled & (classes.prediction >= 0)
     n = int(np.count_nonzero(both))
@@ -91,7 +118,16 @@ def _classification(labels: LabelledRows) -> tuple[int, dict[str, Score]]:
         "roc_auc": _without_probabilities(classes, n) or _roc_auc(classes, both),
         "log_loss": _without_probabilities(classes, n) or _log_loss(classes, both),
     }
-    return int(np.count_nonzero(labelled)), scores
+    if n and classes.foreign:
+        scores = {metric: _strange(classes, score) for metric, score in scores.items()}
+    return Scores(int(np.count_nonzero(labelled)), n, scores)
+
+
+def _strange(classes: Classes, score: Score) -> Score:
+    """Return what a metric is worth whose target and prediction have no class in common."""
+    if score.absence is Status.SKIPPED and not classes.probabilities:
+        return score
+    return replace(score, problem=classes.foreign, absence=Status.ERROR, by_chance=True)
 
 
 def _of_classes(classes: Classes, n: int, of: Callable[[int | None], float]) -> Score:

@@ -402,6 +402,21 @@ def test_performance_is_measured_where_labels_are(make_monitor, settings):
     assert evaluation.status is Status.FAILED
 
 
+def test_a_day_without_one_of_three_classes_is_judged_as_one_of_three(make_monitor, settings):
+    reference = sample(1200, seed=2)
+    position = reference.schema.get_field_index("label")
+    three = pa.array([n % 3 for n in range(1200)])
+    path = make_monitor(
+        reference=reference.set_column(position, "label", three),
+        task="classification",
+        columns=LABELS,
+        segments=["region"],
+    )
+    evaluation = judge(path, settings)
+    averages = {m.detail["average"] for m in evaluation.measurements if m.metric == "f1"}
+    assert averages == {"macro"}
+
+
 def test_late_labels_leave_the_verdict_to_the_other_checks(make_monitor, settings):
     unlabelled = sample(400, seed=1).drop(["label"])
     path = make_monitor(current=unlabelled, task="classification", columns=LABELS)

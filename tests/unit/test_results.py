@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import replace
+import re
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring_jobs.results import Evaluation, Measurement, Status, verdict
-from tests.fixtures.evaluations import make_evaluation
+from tests.fixtures.evaluations import make_evaluation, performance
 
 measurements = st.builds(
     Measurement,
@@ -83,7 +86,7 @@ def test_missing_labels_leave_the_verdict_to_the_other_checks() -> None:
 # --- strict JSON ----------------------------------------------------------------------------------
 @given(st.lists(measurements, unique_by=lambda m: m.key, max_size=5))
 def test_json_reads_back(found: list[Measurement]) -> None:
-    evaluation = make_evaluation(measurements=tuple(found))
+    evaluation = make_evaluation(measurements=tuple(found), status=verdict(found))
     text = evaluation.to_json()
     assert Evaluation.from_json(text) == evaluation
     json.loads(text, parse_constant=pytest.fail)
@@ -131,5 +134,94 @@ def test_an_evaluation_without_a_key_is_refused(key: str) -> None:
 
 
 def test_the_verdict_survives_the_file() -> None:
-    evaluation = replace(make_evaluation(), status=Status.INSUFFICIENT_DATA, report=None)
+    evaluation = make_evaluation(measurements=(), status=Status.INSUFFICIENT_DATA)
     assert Evaluation.from_json(evaluation.to_json()).status is Status.INSUFFICIENT_DATA
+
+
+def test_an_older_versions_verdict_is_read_as_it_was_judged() -> None:
+    evaluation = make_evaluation(status=Status.OK)
+    assert Evaluation.from_json(evaluation.to_json()).status is Status.OK
+
+
+def places(raw: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of every value in a JSON document."""
+    if path:
+        yield path
+    if not isinstance(raw, dict | list):
+        return
+    for key, child in raw.items() if isinstance(raw, dict) else enumerate(raw):
+        yield from places(child, (*path, key))
+
+
+EVALUATION = make_evaluation(measurements=(performance("f1", 0.5, Status.WARNING),)).as_dict()
+NUMBERS = {"value", "threshold", "duration_seconds"}
+WRONG: list[object] = [None, True, -1, 1.5, 10**400, "canary-4711", [], [None], {}, {"x": []}]
+
+
+@pytest.mark.parametrize("path", [*places(EVALUATION)], ids=lambda p: ".".join(map(str, p)))
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda w: repr(w)[:12])
+def test_a_field_of_a_wrong_type_is_a_value_error_or_harmless(
+    path: tuple[str | int, ...], wrong: object
+) -> None:
+    raw = copy.deepcopy(EVALUATION)
+    holder: Any = raw
+    for key in path[:-1]:
+        holder = holder[key]
+    before = holder[path[-1]]
+    holder[path[-1]] = wrong
+    reason = ""
+    try:
+        assert Evaluation.from_json(json.dumps(raw)).as_dict() == raw
+    except ValueError as exc:
+        reason = str(exc)
+    harmless = type(wrong) is type(before) or None in (wrong, before) or path[-1] in NUMBERS
+    assert reason or harmless
+    assert "canary" not in reason
+    assert len(reason) < 100
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "reason"),
+    [
+        (("rows", "current"), -1, "evaluation.rows.current is not a count"),
+        (("rows", "sampled"), True, "evaluation.rows.sampled is not a count"),
+        (("computed_at",), "2026-11-21T02:00:00", "computed_at is not a time with a zone"),
+        (("computed_at",), "0001-01-01T00:00:00+14:00", "computed_at is not a time with a zone"),
+        (("window", "end"), "2026-11-20T00:00:00Z", "window.start is not before its end"),
+        (("sinks",), "postgres", "evaluation.sinks is not a list"),
+        (("sinks",), ["postgres", 1], "evaluation.sinks is not a list of texts"),
+        (("status",), "fine", "evaluation.status is not one of ok, "),
+        (("measurements", 0, "status"), "fine", "measurement.status is not one of ok, "),
+        (("measurements", 0, "detail"), ["n"], "measurement.detail is not an object"),
+        (("measurements", 0, "detail"), {"n": [1]}, "something else than scalars"),
+        (("measurements", 0, "value"), "0.5", "measurement.value is not a finite number"),
+        (("measurements", 0), 7, "measurement is not an object"),
+        (("model",), None, "evaluation.model is not an object"),
+        (("schema_version",), True, "not an evaluation of schema version 1"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_short(
+    path: tuple[str | int, ...], wrong: object, reason: str
+) -> None:
+    raw = copy.deepcopy(EVALUATION)
+    holder: Any = raw
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = wrong
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        Evaluation.from_json(json.dumps(raw))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("name", ["value", "threshold"])
+def test_f09_a_file_with_a_number_that_is_none_is_refused(name: str, number: str) -> None:
+    raw = copy.deepcopy(EVALUATION)
+    raw["measurements"][0][name] = "here"
+    with pytest.raises(ValueError, match=r"no JSON|not a finite number"):
+        Evaluation.from_json(json.dumps(raw).replace('"here"', number))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"schema_version":' * 100_000, b"\xff\xfe\x00"])
+def test_a_file_that_breaks_the_reader_is_a_value_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Evaluation.from_json(text)

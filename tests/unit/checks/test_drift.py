@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from monitoring_jobs.checks.drift import METHODS, check_column, check_dataset, is_drifted
 from monitoring_jobs.results import Measurement, Status, verdict
-from monitoring_jobs.spec import CATEGORICAL_METHODS, NUMERICAL_METHODS, DriftCheck, DriftMethod
+from monitoring_jobs.spec import DriftCheck, DriftMethod
+from monitoring_jobs.spec_rules import CATEGORICAL_METHODS, NUMERICAL_METHODS
 from tests.unit.checks.cases import by_metric, case
 
 ANY = DriftCheck(min_rows=1)
@@ -120,6 +121,19 @@ def test_f08_infinities_are_left_out_of_the_score() -> None:
     (clean,) = check_column(case(MOVED, STEADY), ANY)
     (dirty,) = check_column(case([*MOVED, float("inf")], [*STEADY, float("-inf")]), ANY)
     assert clean.value == dirty.value
+
+
+@pytest.mark.parametrize(
+    ("method", "values", "kind"),
+    [("wasserstein", ["a", "b"], "categorical"), ("z", [1.0, 2.0], "numerical")],
+)
+def test_f06_a_method_of_the_other_kind_is_an_error_that_says_so(
+    method: str, values: list[float | str], kind: str
+) -> None:
+    spec = DriftCheck(columns={"x": DriftMethod(method=method)}, min_rows=1)
+    (measured,) = check_column(case(values, values), spec)
+    assert (measured.metric, measured.value, measured.status) == (method, None, Status.ERROR)
+    assert measured.detail == {"reason": f"{method} is no method for a {kind} column"}
 
 
 def test_f09_a_test_without_a_degree_of_freedom_gives_a_reason_and_no_number() -> None:

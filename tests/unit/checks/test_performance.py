@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ def classify(
     probabilities: Any = None,
     *,
     positive_label: str | None = None,
+    classes: Collection[str] = (),
     spec: PerformanceCheck = ANY,
     segment: str = "",
 ) -> dict[str, Measurement]:
@@ -38,6 +40,7 @@ def classify(
         prediction=pa.chunked_array([pa.array(prediction, pa.string())]),
         probabilities=probabilities,
         positive_label=positive_label,
+        classes=classes,
     )
     return by_metric(check_performance(rows, segment=segment, spec=spec))
 
@@ -64,11 +67,12 @@ def test_several_classes_are_averaged_as_scikit_learn_averages_them(
     rows: list[tuple[str, str]],
 ) -> None:
     target, prediction = ([*side] for side in zip(*rows, strict=True))
-    assume(len({*target, *prediction}) == 3)
-    measured = classify(target, prediction)
+    assume({*target} & {*prediction})
+    measured = classify(target, prediction, classes="abc")
     macro = {"average": "macro", "zero_division": 0}
     expected = {
         "label_coverage": 1.0,
+        "prediction_coverage": 1.0,
         "accuracy": metrics.accuracy_score(target, prediction),
         "precision": metrics.precision_score(target, prediction, **macro),
         "recall": metrics.recall_score(target, prediction, **macro),
@@ -146,6 +150,89 @@ def test_true_and_false_mean_one_and_zero(target: list[str], prediction: list[st
 
 def test_one_and_zero_are_other_classes_than_true_where_there_are_more() -> None:
     assert classify(["True", "2"], ["1", "2"])["accuracy"].value == 0.5
+
+
+@pytest.mark.parametrize("target", [["0.0", "1.0"], ["0", "1"], ["-0", "1e0"], ["False", "True"]])
+def test_labels_that_are_numbers_are_compared_as_numbers(target: list[str]) -> None:
+    measured = classify(target, ["0", "1"], {"1.00": [0.1, 0.9]}, positive_label="1.0")
+    for metric in ("accuracy", "precision", "recall", "f1", "roc_auc"):
+        assert measured[metric].value == 1.0
+    assert measured["f1"].detail["average"] == "binary"
+
+
+@pytest.mark.parametrize("text", ["x", "", "inf", "1e-99999999999999999999", "1_000"])
+def test_one_label_that_is_no_number_makes_all_of_them_text(text: str) -> None:
+    measured = classify(["0.0", text, "1"], ["0", text, "1"])
+    assert measured["accuracy"].value == pytest.approx(2 / 3)
+
+
+def test_long_integers_stay_classes_of_their_own() -> None:
+    measured = classify(["9007199254740992", "1"], ["9007199254740993", "1"])
+    assert measured["accuracy"].value == 0.5
+
+
+# --- classes that do not occur today ------------------------------------------------------------
+def test_two_of_three_known_classes_are_still_averaged() -> None:
+    target, prediction = ["a", "b", "b", "a"], ["a", "b", "a", "a"]
+    probabilities = {"a": [0.8, 0.1, 0.6, 0.9], "b": [0.1, 0.8, 0.3, 0.1], "c": [0.1] * 4}
+    for measured in (
+        classify(target, prediction, classes=["a", "b", "c"]),
+        classify(target, prediction, probabilities),
+    ):
+        expected = metrics.f1_score(target, prediction, average="macro")
+        assert measured["f1"].value == pytest.approx(expected)
+        assert measured["f1"].detail["average"] == "macro"
+
+
+def test_the_positive_class_does_not_change_on_a_day_without_it() -> None:
+    measured = classify(["0"] * 3, ["0", "0", "1"], [0.1] * 3, classes=["0", "1"])
+    assert measured["precision"].value == 0.0
+    assert measured["recall"].detail["reason"] == "no row counts for the positive class"
+    alone = classify(["0"] * 3, ["0"] * 3, classes={"0.0", "1.0"})
+    assert alone["accuracy"].value == 1.0
+    assert alone["f1"].detail["reason"] == "no row counts for the positive class"
+
+
+def test_a_known_class_may_be_the_positive_one() -> None:
+    measured = classify(["a", "b"], ["a", "b"], positive_label="c", classes=["a", "b", "c"])
+    assert measured["f1"].detail["average"] == "macro"
+
+
+# --- labels that do not fit together ------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("target", "prediction", "classes"),
+    [
+        (["yes", "no"] * 3, ["True", "False"] * 3, ()),
+        (["yes", "no"] * 3, ["True", "False"] * 3, ["yes", "no", "True", "False"]),
+        (["1", "0"] * 3, ["0.93", "0.12"] * 3, ()),
+    ],
+)
+def test_f63_labels_that_share_no_class_are_an_error_that_tells_no_label(
+    target: list[str], prediction: list[str], classes: list[str]
+) -> None:
+    measured = classify(target, prediction, [0.9, 0.1] * 3, classes=classes)
+    for metric in ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"):
+        assert (measured[metric].value, measured[metric].status) == (None, Status.ERROR)
+        reason = "target has 2 classes, prediction 2, and they share none"
+        assert measured[metric].detail == {"reason": reason}
+
+
+def test_f02_a_few_wrong_rows_are_no_sign_of_foreign_labels() -> None:
+    spec = PerformanceCheck(min_labels=3)
+    measured = classify(["a", "b"], ["c", "c"], spec=spec)
+    assert (measured["accuracy"].value, measured["accuracy"].status) == (
+        0.0,
+        Status.INSUFFICIENT_DATA,
+    )
+
+
+@pytest.mark.parametrize(
+    "vouched", [{"classes": ["0", "1"]}, {"probabilities": {"0": [0.2] * 3, "1": [0.8] * 3}}]
+)
+def test_a_window_that_is_all_wrong_fails_instead(vouched: dict[str, Any]) -> None:
+    spec = PerformanceCheck(min_labels=1, accuracy={"min": 0.5})
+    accuracy = classify(["0"] * 3, ["1"] * 3, spec=spec, **vouched)["accuracy"]
+    assert (accuracy.value, accuracy.status) == (0.0, Status.FAILED)
 
 
 def test_the_probability_of_the_other_class_serves_as_well() -> None:
@@ -234,10 +321,11 @@ def test_f02_few_labels_keep_their_values_and_are_not_judged() -> None:
     measured = classify(["a", "b", None], ["b", "b", "b"], [0.1, 0.2, 0.3], spec=spec)
     assert measured["accuracy"].value == 0.5
     assert measured["accuracy"].detail["reason"] == "2 labelled rows, 3 needed"
-    assert {m.status for name, m in measured.items() if name != "label_coverage"} == {
+    coverage = {"label_coverage", "prediction_coverage"}
+    assert {m.status for name, m in measured.items() if name not in coverage} == {
         Status.INSUFFICIENT_DATA
     }
-    assert measured["label_coverage"].status is Status.OK
+    assert {measured[name].status for name in coverage} == {Status.OK}
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -255,6 +343,17 @@ def test_f01_without_labels_nothing_is_judged(task: str, rows: int) -> None:
     assert verdict([*measured]) in {Status.OK, Status.INSUFFICIENT_DATA}
 
 
+def test_a_label_without_a_prediction_is_a_warning_however_few_there_are() -> None:
+    measured = classify(["a", "b", "b", None], ["a", None, "b", None], spec=PerformanceCheck())
+    coverage = measured["prediction_coverage"]
+    assert (coverage.value, coverage.threshold, coverage.status) == (2 / 3, 1.0, Status.WARNING)
+    assert coverage.detail == {"n": 3, "predictions": 2}
+    assert measured["accuracy"].status is Status.INSUFFICIENT_DATA
+    unlabelled = classify([None], ["a"])["prediction_coverage"]
+    assert (unlabelled.value, unlabelled.status) == (None, Status.INSUFFICIENT_DATA)
+    assert unlabelled.detail["reason"] == "no labels"
+
+
 @pytest.mark.parametrize(("least", "status"), [(0.5, "ok"), (0.51, "failed")])
 def test_coverage_is_judged_however_few_the_labels(least: float, status: str) -> None:
     spec = PerformanceCheck(label_coverage={"min": least})
@@ -268,6 +367,7 @@ def test_regression_equals_scikit_learn(rows: list[tuple[float, float]]) -> None
     measured = regress([*target, None, 1.0], [*prediction, 1.0, None])
     expected = {
         "label_coverage": (len(rows) + 1) / (len(rows) + 2),
+        "prediction_coverage": len(rows) / (len(rows) + 1),
         "mae": metrics.mean_absolute_error(target, prediction),
         "rmse": metrics.root_mean_squared_error(target, prediction),
         "mape": metrics.mean_absolute_percentage_error(target, prediction),
@@ -281,11 +381,27 @@ def test_targets_of_zero_are_counted_beside_the_percentage_error() -> None:
     assert regress([0.0, 1.0], [1.0, 1.0])["mape"].detail["zero_targets"] == 1
 
 
-def test_f08_infinite_and_nan_rows_enter_no_error() -> None:
-    inf, nan = float("inf"), float("nan")
-    measured = regress([1.0, inf, nan, 2.0, 4.0], [1.0, 1.0, 1.0, inf, 5.0])
+def test_f08_a_target_of_nan_is_no_label() -> None:
+    measured = regress([1.0, float("nan"), 4.0], [1.0, 1.0, 5.0])
     assert measured["mae"].value == 0.5
-    assert measured["label_coverage"].value == 3 / 5
+    assert measured["label_coverage"].value == 2 / 3
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_f08_infinite_rows_are_an_error_and_not_dropped(side: int) -> None:
+    columns: list[list[float | None]] = [[1.0, 2.0, None, 4.0], [1.0, 2.0, 3.0, 4.0]]
+    columns[side][1] = float("-inf")
+    measured = regress(columns[0], columns[1])
+    assert measured["label_coverage"].value == 3 / 4
+    assert measured["prediction_coverage"].value == 1.0
+    for metric in ("mae", "rmse", "mape", "r2"):
+        assert (measured[metric].value, measured[metric].status) == (None, Status.ERROR)
+        reason = "1 of 3 labelled rows have an infinite prediction or target"
+        assert measured[metric].detail == {"reason": reason}
+
+
+def test_f08_an_infinite_prediction_without_a_label_spoils_nothing() -> None:
+    assert regress([1.0, None], [1.5, float("inf")])["mae"].value == 0.5
 
 
 def test_f09_errors_too_large_for_a_float64_are_absent() -> None:

@@ -50,6 +50,7 @@ def test_numbers_are_described_and_held_against_the_reference() -> None:
         "distinct": 5,
         "constant": 0,
         "infinite_count": 1,
+        "infinite_share": 1 / 8,
         "min": 1,
         "max": 50,
         "mean": 12,
@@ -98,6 +99,22 @@ def test_a_share_passes_up_to_its_limit(limit: float | None, status: str) -> Non
     spec = QualityCheck(missing_share=limit)
     share = by_metric(check_column(case([1.0, None, 2.0, 3.0], [1.0, 2.0]), spec))["missing_share"]
     assert (share.status, share.threshold) == (status, limit)
+
+
+@pytest.mark.parametrize(("limit", "status"), [(0.9, "ok"), (0.89, "failed"), (None, "ok")])
+def test_f08_infinite_values_are_judged_by_the_limit_of_missing_ones(
+    limit: float | None, status: str
+) -> None:
+    spec = QualityCheck(columns={"x": {"missing_share": limit}})
+    measured = by_metric(check_column(case([INF, -INF, INF] * 3 + [1.0], [1.0, 2.0]), spec))
+    share = measured["infinite_share"]
+    assert (share.value, share.status, share.threshold) == (0.9, status, limit)
+    assert (measured["missing_share"].value, measured["missing_share"].status) == (0.0, "ok")
+
+
+def test_f08_infinite_values_lower_the_score_even_without_a_reference() -> None:
+    columns = check_column(case([INF, None, 1.0, 2.0], None), QualityCheck())
+    assert dataset(columns)["data_quality_score"].value == 0.5
 
 
 def test_a_columns_own_limit_wins_even_when_it_lifts_the_limit() -> None:
