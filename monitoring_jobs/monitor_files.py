@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 Key = tuple[str | int, ...]
 _SUFFIXES = (".yaml", ".yml")
+_LARGEST = 2**20
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother = 1, 80, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,13 @@ def _read(path: Path) -> _Document:
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.exists() and not path.is_file():
+            raise InvalidMonitor([f"{path}:1: is no file; give the path of a monitor file"])
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise InvalidMonitor([f"{path}:1: is larger than 1 MB; this is no monitor file"])
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidMonitor([f"{path}:1: is not UTF-8 text; save it as UTF-8"]) from None
     except OSError as exc:
@@ -242,13 +252,18 @@ def _message(error: ErrorDetails, key: Key) -> str:
     if kind == "value_error":
         return str(error["ctx"]["error"])
     if kind == "literal_error":
-        return f"{error['input']!r} is not one of {error['ctx']['expected']}"
+        return f"{_short(error['input'])} is not one of {error['ctx']['expected']}"
     if kind == "union_tag_not_found":
         return "source: is missing; say parquet, csv or sql"
     if kind == "union_tag_invalid":
         expected = error["ctx"]["expected_tags"].replace("'file'", "'parquet', 'csv'")
-        return f"source: {error['ctx']['tag']!r} is not one of {expected}"
+        return f"source: {_short(error['ctx']['tag'])} is not one of {expected}"
     return _REPLACED.get(kind, error["msg"][0].lower() + error["msg"][1:])
+
+
+def _short(value: Any) -> str:
+    """Return what a file says there, in so few words that aliases of aliases cannot swell it."""
+    return _REPR.repr(value)
 
 
 def _unknown_key(key: Key) -> str:

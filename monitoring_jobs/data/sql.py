@@ -196,6 +196,9 @@ def _streamed(
 ) -> Iterator[pa.Table]:
     options = {"stream_results": True, "yield_per": _ROWS_PER_BATCH}
     with engine.connect().execution_options(**options) as connection:
+        if engine.dialect.name == "sqlite":
+            # Whoever writes a query by mistake that changes the source finds it unchanged.
+            connection.exec_driver_sql("PRAGMA query_only = ON")
         result = connection.execute(statement, values)
         names = list(result.keys())
         require_distinct(names, shown)

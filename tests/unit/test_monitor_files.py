@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -224,3 +225,24 @@ def test_a_branch_of_a_union_never_shows(tmp_path: Path) -> None:
     found = problems_of(tmp_path, text)
     assert len(found) == 1
     assert found[0].startswith("4: checks.quality.columns.alcohol.missing_share: ")
+
+
+def test_aliases_of_aliases_do_not_swell_the_message(tmp_path: Path) -> None:
+    levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
+    path = tmp_path / "bomb.yaml"
+    path.write_text("\n".join([*levels, "task: *a9"]))
+    with pytest.raises(InvalidMonitor) as caught:
+        load_monitor(path)
+    assert len(str(caught.value)) < 10_000
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(InvalidMonitor, match="is no file"):
+        load_monitor(tmp_path / "pipe.yaml")
+
+
+def test_a_huge_file_is_not_read_whole() -> None:
+    with pytest.raises(InvalidMonitor, match="is no"):
+        load_monitor("/dev/zero")

@@ -490,3 +490,11 @@ def test_unusable_connections_name_the_connection(open_sql: Open) -> None:
         assert "canary" not in str(caught.value)
     with pytest.raises(InvalidSettings, match="connection 'other' is not configured"):
         open_sql("sqlite://", table="log", connection="other")
+
+
+def test_a_query_that_would_change_an_sqlite_source_leaves_it_as_it_was(
+    sqlite: str, open_sql: Open
+) -> None:
+    with pytest.raises(UnreadableDataset):
+        open_sql(sqlite, DAY, query="DROP TABLE log", timestamp="ts")
+    assert open_sql(sqlite, DAY, table="log", timestamp="ts", timezone="UTC").rows == 24
