@@ -16,6 +16,7 @@ from monitoring_jobs.errors import (
     TrackingRefused,
     TrackingUnavailable,
 )
+from monitoring_jobs.mlflow_entities import UNFINISHED
 from monitoring_jobs.windows import as_utc, utc_text
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def extract_runs(
         progress: Told how many runs have been read, and of how many where that is known.
 
     Raises:
-        InvalidSettings: The server or the database is not configured.
+        InvalidSettings: The server or the database is not configured, or the database holds the
+            state of another server.
         TrackingUnavailable: MLflow does not answer; try again.
         TrackingRefused: MLflow refuses.
         DatabaseUnavailable: Postgres does not answer; try again.
@@ -160,6 +162,7 @@ class _Extraction:
         self._tracking: Tracking = Tracking(uri)
         self._until = until
         self._progress = progress
+        self._experiment_ids: list[str] = []
         self._seen: set[str] = set()
         self._counts = dict.fromkeys(("experiments", "runs", "metrics", "models", "versions"), 0)
 
@@ -181,6 +184,7 @@ class _Extraction:
             tables = MlflowTables(connection)
             reached = tables.begin(server)
             start, everything = _range(reached, self._until, since, full=full)
+            self._read_experiments(tables, newcomer=reached.is_newcomer)
             self._read(tables, start, everything=everything)
             observed = max(self._until, reached.last_observation or self._until)
             merged = tables.merge(everything=everything, at=observed)
@@ -198,12 +202,20 @@ class _Extraction:
         )
         return summary, state
 
-    def _read(self, tables: MlflowTables, start: datetime | None, *, everything: bool) -> None:
-        experiment_ids: list[str] = []
+    def _read_experiments(self, tables: MlflowTables, *, newcomer: bool) -> None:
         for experiments in self._tracking.experiments():
             tables.add_experiments(experiments)
-            experiment_ids += [experiment.experiment_id for experiment in experiments]
-        self._counts["experiments"] = len(experiment_ids)
+            self._experiment_ids += [experiment.experiment_id for experiment in experiments]
+        self._counts["experiments"] = len(self._experiment_ids)
+        # All that the other server has, and this one lacks, would be taken for deleted.
+        if newcomer and tables.are_of_another_server():
+            raise InvalidSettings(
+                f"{self._tracking.server} knows none of the experiments in this database",
+                "use a database per MLflow server, or check MLFLOW_TRACKING_URI",
+            )
+
+    def _read(self, tables: MlflowTables, start: datetime | None, *, everything: bool) -> None:
+        experiment_ids = self._experiment_ids
         for condition in _conditions(start, self._until):
             self._take(tables, self._tracking.runs(experiment_ids, where=condition))
         present = set(experiment_ids)
@@ -261,8 +273,7 @@ def _conditions(start: datetime | None, until: datetime) -> list[str]:
     ended = f"attributes.end_time >= {_milliseconds(start)}"
     return [
         f"{ended} AND attributes.end_time < {_milliseconds(until)}",
-        f"attributes.status = 'RUNNING' AND {started}",
-        f"attributes.status = 'SCHEDULED' AND {started}",
+        *(f"attributes.status = '{status}' AND {started}" for status in UNFINISHED),
     ]
 
 

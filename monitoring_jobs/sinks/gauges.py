@@ -51,6 +51,8 @@ _OF_COLUMN: Mapping[tuple[str, str], tuple[str, str, str]] = {
         "Share of values that are missing",
     ),
 }
+# Between neighbors, as numpy does: a place in the sorted values is the share of all but one.
+_QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 _MODEL = ("monitor", "model_name", "model_version")
 
 
@@ -226,16 +228,30 @@ def _add_predictions(families: _Families, evaluation: Evaluation) -> None:
         count = rows - found.get("missing_count", 0) - found.get("infinite_count", 0)
         families.add_histogram(
             "prediction_value_distribution",
-            "Predictions of the window, with its quantiles as buckets",
+            "Predictions of the window, with those quantiles as buckets that are exactly known",
             _buckets(found, count),
             found["mean"] * count,
         )
 
 
 def _buckets(found: Mapping[str, float], count: float) -> list[tuple[str, float]]:
-    """Return cumulative counts at the quantiles, for they are what is exactly known."""
-    shares = {"min": 0.0, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "max": 1}
-    bounds = {found[name]: round(share * count) for name, share in shares.items() if name in found}
+    """Return the cumulative counts that the measurements tell exactly.
+
+    All values lie at or below the maximum. How many lie at or below a quantile is only known where
+    no two values are equal: else any number of them may share the quantile's value. The minimum
+    is left out, as is a bound that several quantiles share.
+    """
+    bounds: dict[float, float] = {}
+    if found.get("distinct") == count:
+        places = {name: int(share * (count - 1)) + 1 for name, share in _QUANTILES.items()}
+        values = [found[name] for name in ("min", *_QUANTILES, "max") if name in found]
+        bounds = {
+            found[name]: place
+            for name, place in places.items()
+            if name in found and values.count(found[name]) == 1
+        }
+    if "max" in found:
+        bounds[found["max"]] = count
     return [(repr(bound), bounds[bound]) for bound in sorted(bounds)] + [("+Inf", count)]
 
 

@@ -52,6 +52,11 @@ class Progress:
     full_scan_at: datetime | None = None
     last_observation: datetime | None = None
 
+    @property
+    def is_newcomer(self) -> bool:
+        """Whether only other addresses have been extracted into this database."""
+        return self.watermark is None and self.last_observation is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:
@@ -130,6 +135,14 @@ class MlflowTables:
         """Take in a page of model versions."""
         rows = ((version.name, *_values(version, _VERSION[1:])) for version in found)
         self._copy("model_version", _VERSION, rows)
+
+    def are_of_another_server(self) -> bool:
+        """Whether experiments are known, and none of those that came in is one of them.
+
+        A server that moved to a new address brings its experiments along.
+        """
+        [(foreign,)] = self._rows("are_of_another_server")
+        return bool(foreign)
 
     # --- what becomes of it -----------------------------------------------------------------------
     def unseen_runs(self, *, everything: bool) -> list[tuple[str, str]]:

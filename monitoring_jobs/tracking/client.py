@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from monitoring_jobs.errors import InvalidSettings, TrackingRefused
 from monitoring_jobs.mlflow_entities import (
@@ -23,7 +23,7 @@ from monitoring_jobs.mlflow_entities import (
 )
 from monitoring_jobs.results import ModelRef
 from monitoring_jobs.spec import ModelSpec
-from monitoring_jobs.tracking.errors import ForeignAnswer, translated
+from monitoring_jobs.tracking.errors import ForeignAnswer, is_of_a_storage_client, translated
 from monitoring_jobs.tracking.shapes import experiment, kinds, model_version, registered_model, run
 
 if TYPE_CHECKING:
@@ -255,7 +255,11 @@ class Tracking:
 
             try:
                 return function()
-            except (MlflowException, requests.RequestException, ParseError, OSError) as exc:
+            except Exception as exc:
+                ours = (MlflowException, requests.RequestException, ParseError, OSError)
+                # MLflow fetches artifacts straight from where they lie, if the server says so.
+                if not isinstance(exc, ours) and not is_of_a_storage_client(exc):
+                    raise
                 told = self._password and self._password in str(exc)
                 raise translated(exc, self.server, self._password) from (None if told else exc)
 
@@ -327,7 +331,12 @@ def _limit(name: str, given: int | None, default: int) -> dict[str, str]:
 
 
 def _split_credentials(uri: str) -> tuple[str, str, str]:
-    parts = urlsplit(uri)
+    parts = _parsed(uri)
+    # A password may hold whatever ends a host: what follows then passes for the path, and is shown.
+    if parts is None or uri.count("@") > ("@" in parts.netloc):
+        raise InvalidSettings(
+            "MLFLOW_TRACKING_URI cannot be read as an address", "percent-encode the password"
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidSettings(
             "MLFLOW_TRACKING_URI is not the address of an MLflow server",
@@ -337,6 +346,16 @@ def _split_credentials(uri: str) -> tuple[str, str, str]:
     name, _, password = user.partition(":")
     address = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
     return address, unquote(name), unquote(password)
+
+
+def _parsed(uri: str) -> SplitResult | None:
+    """Return the parts, or None: what urllib says of a malformed address repeats some of it."""
+    try:
+        parts = urlsplit(uri)
+        parts.port  # noqa: B018 - reading it is what refuses one that is no number
+    except ValueError:
+        return None
+    return parts
 
 
 def _spec_of(model: ModelRef) -> ModelSpec:

@@ -22,6 +22,15 @@ _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _STATUS_IN_TEXT = re.compile(r"failed with error code (\d{3})\b")
 _CREDENTIALS = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 _LONGEST = 200
+# Whose exceptions reach us where MLflow fetches artifacts straight from an object storage.
+_STORAGE_CLIENTS = frozenset(
+    {"azure", "boto3", "botocore", "google", "paramiko", "pysftp", "s3transfer", "urllib3"}
+)
+_DENIED = frozenset(
+    {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401", "403"}
+)
+_DENIED_IN_TEXT = re.compile(rf"\(({'|'.join(sorted(_DENIED))})\)")
+_ABSENT = frozenset({"NoSuchBucket", "NoSuchKey", "404"})
 
 
 class ForeignAnswer(TrackingRefused):
@@ -32,11 +41,16 @@ def translated(exc: Exception, server: str, password: str = "") -> MonitoringErr
     """Return what to raise for a failed call.
 
     Args:
-        exc: An exception of MLflow's client, of requests, or of the operating system.
+        exc: An exception of MLflow's client, of requests, of the operating system, or of the client
+            of an object storage.
         server: Address of the server, free of credentials.
         password: Not repeated, even where the server does.
     """
     text = str(exc).replace(password, "***") if password else str(exc)
+    return _of_storage(exc, text, server) or _of_server(exc, text, server)
+
+
+def _of_server(exc: Exception, text: str, server: str) -> MonitoringError:
     if "Invalid Host header" in text:
         return TrackingRefused(
             f"MLflow at {server} does not accept the host name it is called by",
@@ -56,6 +70,42 @@ def translated(exc: Exception, server: str, password: str = "") -> MonitoringErr
     if status is not None and not _says_code_in_json(exc):
         return _foreign(server, f"status {status}")
     return TrackingRefused(f"MLflow at {server}: {_sentence(text)}")
+
+
+def is_of_a_storage_client(exc: BaseException) -> bool:
+    """Whether an exception comes from a client of an object storage, none of which is imported."""
+    home = type(exc).__module__
+    return home.partition(".")[0] in _STORAGE_CLIENTS and not home.startswith("google.protobuf")
+
+
+def _of_storage(exc: Exception, text: str, server: str) -> MonitoringError | None:
+    """Return what to raise where the storage of the artifacts failed, not MLflow itself."""
+    from requests import RequestException
+
+    chain = _chain(exc)
+    found = next((link for link in chain if is_of_a_storage_client(link)), None)
+    if found is None or any(isinstance(link, RequestException) for link in chain):
+        # A failed fetch leaves nothing but its text; the file had just been listed.
+        if "failures occurred while downloading" not in text or _code(exc) != "INTERNAL_ERROR":
+            return None
+        name, code = "a fetch failed", "".join(_DENIED_IN_TEXT.findall(text)[:1])
+    else:
+        name, code = type(found).__name__, _storage_code(found)
+    storage = f"the artifact storage of MLflow at {server}"
+    if code in _DENIED or "credentials" in name.lower():
+        return TrackingRefused(
+            f"{storage} denies access", "check the storage's credentials and their permissions"
+        )
+    if code in _ABSENT:
+        return TrackingRefused(f"{storage} has no such bucket or file", "check the run's artifacts")
+    return TrackingUnavailable(f"{storage}: {name}", "try again later")
+
+
+def _storage_code(exc: BaseException) -> str:
+    """Return the code that the storage gave: S3 in a dictionary, Azure and Google as a status."""
+    response = getattr(exc, "response", None)
+    told = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return str(told or getattr(exc, "status_code", None) or getattr(exc, "code", None) or "")
 
 
 def _without_answer(exc: Exception, text: str, server: str) -> MonitoringError:

@@ -39,6 +39,19 @@ CREATE TEMPORARY TABLE incoming_alias (
 CREATE TEMPORARY TABLE incoming_seen (run_id text NOT NULL) ON COMMIT DROP;
 CREATE INDEX ON incoming_seen (run_id);
 
+-- name: are_of_another_server
+-- Every server has an experiment 0 called Default: only its birth tells one from another.
+SELECT
+    EXISTS (SELECT FROM mlflow_experiment)
+    AND NOT EXISTS (
+        SELECT FROM mlflow_experiment AS known
+        INNER JOIN incoming_experiment AS incoming
+            ON
+                incoming.experiment_id = known.experiment_id
+                AND incoming.name = known.name
+                AND incoming.created_at = known.created_at
+    );
+
 -- name: index_incoming
 -- The tables merged into may have grown by millions since Postgres last counted them. With these a
 -- merge that is planned on the old count takes a little longer, without them for ever.

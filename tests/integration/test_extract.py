@@ -5,16 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitoring_jobs.errors import InvalidSettings, SchemaMismatch, TrackingRefused
+from monitoring_jobs.errors import InvalidSettings, SchemaMismatch, TerminalError, TrackingRefused
 from monitoring_jobs.extract import ExtractionSummary, extract_runs
 from monitoring_jobs.mlflow_entities import Metric, Run
 from monitoring_jobs.settings import Settings
 from tests.fixtures.extraction import HOUR, NOON, Extract, Query, add_run, ms
+from tests.fixtures.mlflow_server import running_server
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -417,6 +419,63 @@ def test_f55_refused_extraction_leaves_the_tables_as_they_were(
         extract_runs(settings, now=NOON + HOUR)
 
     assert query("SELECT * FROM mlflow_extraction") == before
+
+
+@pytest.mark.parametrize("since", [None, NOON])
+def test_server_that_knows_none_of_the_experiments_erases_nothing(
+    since: datetime | None,
+    writer_url: str,
+    mlflow_environment: dict[str, str],
+    other_mlflow: str,
+    a_model: str,
+    extract: Extract,
+    query: Query,
+) -> None:
+    extract()
+    before = _everything(query)
+    foreign = Settings(
+        database_url=writer_url,
+        mlflow_tracking_uri=other_mlflow.replace("://", "://someone:canary-f63@"),
+    )
+
+    with pytest.raises(TerminalError, match="knows none of the experiments") as caught:
+        extract_runs(foreign, now=NOON + 5 * HOUR, since=since)
+
+    assert other_mlflow in str(caught.value)
+    assert "canary" not in str(caught.value)
+    assert "a database per MLflow server" in caught.value.cure
+    assert _everything(query) == before
+    assert extract(full=True).changed == 0
+
+
+def test_server_that_moved_to_another_address_goes_on(
+    writer_url: str, mlflow_uri: str, a_model: str, extract: Extract, query: Query
+) -> None:
+    extract()
+    before = _everything(query)
+    moved = Settings(
+        database_url=writer_url, mlflow_tracking_uri=mlflow_uri.replace("127.0.0.1", "localhost")
+    )
+
+    assert extract_runs(moved, now=NOON + 4 * HOUR).changed == 0
+
+    assert _everything(query) == before
+    assert len(query("SELECT * FROM mlflow_extraction")) == 2
+
+
+@pytest.fixture(scope="module")
+def other_mlflow(
+    tmp_path_factory: pytest.TempPathFactory, mlflow_environment: dict[str, str]
+) -> Iterator[str]:
+    with running_server(tmp_path_factory.mktemp("other-mlflow")) as uri:
+        yield uri
+
+
+def _everything(query: Query) -> list[list[tuple[Any, ...]]]:
+    tables = ("experiment", "run", "run_metric", "registered_model", "model_version")
+    return [
+        query(f"SELECT * FROM mlflow_{table} ORDER BY 1, 2") for table in (*tables, "alias_history")
+    ]
 
 
 def test_f63_credentials_of_the_server_are_neither_stored_nor_told(

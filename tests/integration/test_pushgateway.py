@@ -112,27 +112,56 @@ def test_numeric_prediction_is_counted_and_distributed(
     sink: PushgatewaySink, pushgateway_url: str
 ) -> None:
     quantiles = {"min": 1.0, "q05": 2.0, "q25": 3.0, "q50": 4.0, "q75": 4.0, "q95": 6.0, "max": 9.0}
-    measured = [
-        quality(name, bound, "score", role="prediction") for name, bound in quantiles.items()
-    ]
-    measured += [
-        quality("mean", 4.5, "score", role="prediction"),
-        quality("missing_count", 100, "score", role="prediction"),
-        quality("infinite_count", 0, "score", role="prediction"),
-    ]
+    found = quantiles | {"mean": 4.5, "missing_count": 100, "infinite_count": 0, "distinct": 50}
+    measured = [quality(name, number, "score", role="prediction") for name, number in found.items()]
     sink.write(make_evaluation(measurements=tuple(measured)))
     series = scrape(pushgateway_url)
     assert value(series, "prediction_success_total") == 400
     assert value(series, "prediction_failure_total") == 100
     assert value(series, "model_prediction_errors_total", error_type="missing") == 100
     assert value(series, "model_prediction_value") == 4.5
-    buckets = {
+    assert _buckets(series) == {"9": 400, "+Inf": 400}
+    assert value(series, "prediction_value_distribution_sum") == 1800
+
+
+@pytest.mark.parametrize(
+    ("scores", "bounds"),
+    [
+        ([n / 8 for n in range(100)], 6),
+        ([n / 8 for n in range(101)], 6),
+        ([0.0] * 30 + [n / 8 for n in range(1, 71)], 1),
+        ([float(n % 5) for n in range(100)], 1),  # no two quantiles but the outer ones are equal
+        ([2.0] * 100, 1),
+        ([0.5], 1),
+        ([0.25, 0.5], 6),
+    ],
+    ids=["distinct", "on-values", "zeros", "ratings", "constant", "one", "two"],
+)
+def test_buckets_count_what_lies_at_or_below_them_and_nothing_is_guessed(
+    scores: list[float], bounds: int, sink: PushgatewaySink, pushgateway_url: str
+) -> None:
+    import numpy as np
+
+    shares = {"min": 0, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "max": 1}
+    found = {name: float(np.quantile(scores, share)) for name, share in shares.items()}
+    found |= {"mean": float(np.mean(scores)), "distinct": len(set(scores))}
+    measured = [quality(name, number, "score", role="prediction") for name, number in found.items()]
+    rows = RowCounts(current=len(scores), reference=900)
+
+    sink.write(make_evaluation(measurements=tuple(measured), rows=rows))
+
+    buckets = _buckets(scrape(pushgateway_url))
+    assert buckets.pop("+Inf") == len(scores)
+    assert buckets == {bound: sum(s <= float(bound) for s in scores) for bound in buckets}
+    assert len(buckets) == bounds
+
+
+def _buckets(series: Series) -> dict[str, float]:
+    return {
         dict(labels)["le"]: count
         for (name, labels), count in series.items()
         if name == "prediction_value_distribution_bucket"
     }
-    assert buckets == {"1": 0, "2": 20, "3": 100, "4": 300, "6": 380, "9": 400, "+Inf": 400}
-    assert value(series, "prediction_value_distribution_sum") == 1800
 
 
 def test_segments_are_left_to_the_database(sink: PushgatewaySink, pushgateway_url: str) -> None:

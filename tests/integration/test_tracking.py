@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import traceback
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -390,3 +391,29 @@ def test_address_that_is_no_server_is_refused_without_being_shown(uri: str) -> N
         Tracking(uri)
 
     assert not uri or uri not in str(caught.value).replace("http://host:port", "")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "p/s3cr3t-canary@127.0.0.1:1",
+        "12/s3cr3t-canary@127.0.0.1:1",
+        "p?s3cr3t-canary@127.0.0.1:1",
+        "p#s3cr3t-canary@127.0.0.1:1",
+        "p@s3cr3t-canary@127.0.0.1:1",
+        "s3cr3t-canary",
+        "s3cr3t-canary@[::1",
+        "s3cr3t-canary@127.0.0.1:port",
+    ],
+)
+def test_f63_password_that_is_not_percent_encoded_is_refused_without_being_shown(rest: str) -> None:
+    with pytest.raises(InvalidSettings, match="percent-encode the password") as caught:
+        Tracking(f"http://canary-user:{rest}")
+
+    shown = "".join(traceback.format_exception(caught.value, chain=True))
+    assert "canary" not in str(caught.value)
+    assert "s3cr3t" not in shown.replace(repr(rest), "")
+
+
+def test_f63_password_that_is_percent_encoded_is_not_part_of_the_server() -> None:
+    assert Tracking("http://u:p%2Fs%40t@127.0.0.1:1/x/").server == "http://127.0.0.1:1/x"

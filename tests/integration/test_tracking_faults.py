@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import socket
 import traceback
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +16,10 @@ from monitoring_jobs.errors import MonitoringError, TrackingRefused, TrackingUna
 from monitoring_jobs.spec import ModelSpec
 from monitoring_jobs.tracking import Tracking
 from tests.fixtures.http_server import RecordingServer, recording_server
+from tests.fixtures.object_storage import Bucket
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 SECRET = "canary-f63"
 ANY = ModelSpec(name="wine", alias="champion")
@@ -162,3 +169,98 @@ def test_f63_credentials_in_a_servers_message_are_cut_out(server: RecordingServe
 
     assert SECRET not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# --- artifacts that lie in an object storage ------------------------------------------------------
+@pytest.fixture
+def stored_run(
+    mlflow_client: MlflowClient, s3_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A run whose artifacts the client fetches from S3 itself: one file, `data.csv`."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    name = f"s3-{uuid.uuid4().hex}"
+    experiment = mlflow_client.create_experiment(name, f"{s3_bucket.url}/{name}")
+    run = mlflow_client.create_run(experiment)
+    s3_bucket.put(
+        f"{run.info.artifact_uri.removeprefix(s3_bucket.url).strip('/')}/data.csv", b"a\n1\n"
+    )
+    return str(run.info.run_id)
+
+
+@pytest.fixture
+def no_storage(
+    stored_run: str, server: RecordingServer, monkeypatch: pytest.MonkeyPatch
+) -> RecordingServer:
+    """What answers in place of the storage of `stored_run`."""
+    from mlflow.store.artifact import s3_artifact_repo
+
+    s3_artifact_repo._cached_get_s3_client.cache_clear()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", server.url)
+    return server
+
+
+def test_artifact_is_fetched_from_the_storage_itself(
+    mlflow_uri: str, stored_run: str, tmp_path: Path
+) -> None:
+    fetched = Tracking(mlflow_uri).download(stored_run, "data.csv", tmp_path)
+
+    assert fetched.read_bytes() == b"a\n1\n"
+
+
+def test_f50_artifact_storage_that_is_down_may_pass(
+    mlflow_uri: str, stored_run: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "report.html").write_text("x")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        with pytest.raises(TrackingUnavailable, match=r"storage.*EndpointConnectionError"):
+            Tracking(mlflow_uri).download(stored_run, "data.csv", tmp_path)
+        with pytest.raises(TrackingUnavailable, match="storage"):
+            Tracking(mlflow_uri).log_files(stored_run, tmp_path, "monitoring")
+
+
+def test_f50_artifact_storage_with_server_errors_may_pass(
+    mlflow_uri: str, stored_run: str, no_storage: RecordingServer, tmp_path: Path
+) -> None:
+    no_storage.answer(503, body=b"")
+
+    with pytest.raises(TrackingUnavailable, match="storage"):
+        Tracking(mlflow_uri).download(stored_run, "data.csv", tmp_path)
+
+
+def test_f51_artifact_storage_that_denies_access_is_refused(
+    mlflow_uri: str, stored_run: str, no_storage: RecordingServer, tmp_path: Path
+) -> None:
+    denied = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+    no_storage.answer(403, body=denied)
+
+    with pytest.raises(TrackingRefused, match="denies access"):
+        Tracking(mlflow_uri).download(stored_run, "data.csv", tmp_path)
+
+
+def test_f51_artifact_storage_without_the_bucket_is_refused(
+    mlflow_uri: str, stored_run: str, no_storage: RecordingServer, tmp_path: Path
+) -> None:
+    no_storage.answer(404, body=b"<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>")
+
+    with pytest.raises(TrackingRefused, match="no such bucket"):
+        Tracking(mlflow_uri).download(stored_run, "data.csv", tmp_path)
+
+
+def test_f50_artifact_storage_that_fails_between_list_and_fetch_may_pass(
+    mlflow_uri: str, stored_run: str, no_storage: RecordingServer, tmp_path: Path
+) -> None:
+    root = Tracking(mlflow_uri)._ask("get_run", stored_run).info.artifact_uri
+    prefix = root.split("/", 3)[3]
+    listing = (
+        "<ListBucketResult><IsTruncated>false</IsTruncated><Contents>"
+        f"<Key>{prefix}/data.csv</Key><Size>4</Size></Contents></ListBucketResult>"
+    )
+    # MLflow asks again whether the file is a folder.
+    empty = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+    no_storage.answers = [(200, {}, listing.encode()), (200, {}, empty), (503, {}, b"")]
+
+    with pytest.raises(TrackingUnavailable, match="a fetch failed"):
+        Tracking(mlflow_uri).download(stored_run, "data.csv", tmp_path)
