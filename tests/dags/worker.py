@@ -172,7 +172,10 @@ def _revealed(secret: Any) -> str | None:
 
 
 def outcome_of(error: str) -> str:
-    """Return the name of what ``guarded`` makes of an error; ``SinksFailed:A,B`` and ``SinksRefused:A,B`` hold others."""
+    """Return the name of what ``guarded`` makes of an error.
+
+    ``SinksFailed:A,B`` and ``SinksRefused:A,B`` hold others.
+    """
     from _shared import guarded
 
     from monitoring_jobs import errors
