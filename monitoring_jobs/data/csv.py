@@ -103,9 +103,32 @@ def spool_csv(
 
 def _learn_types(file: DataFile, types: dict[str, pa.DataType]) -> None:
     with _readable(file.shown):
+        last_row: pa.Table | None = None
         for batch in _batches(file):
+            last_row = batch.slice(batch.num_rows - 1) if batch.num_rows else last_row
             for name in batch.column_names:
                 types[name] = _widen(batch.column(name), types.get(name, pa.null()))
+        if last_row is not None:
+            _refuse_open_quote(file, last_row)
+
+
+def _refuse_open_quote(file: DataFile, last_row: pa.Table) -> None:
+    """Refuse a file whose last value begins with a quote that nothing closes.
+
+    Such a value swallows all the rows behind it, and pyarrow calls it well.
+    """
+    values = [value for column in last_row.columns for value in column.to_pylist()]
+    if not any("\n" in value for value in values if value):
+        return
+    quotes = 0
+    with pa.input_stream(file.path, compression="detect") as stream:
+        while block := stream.read(_BLOCK):
+            quotes += block.count(b'"')
+    if quotes % 2:
+        raise UnreadableDataset(
+            f"{file.shown}: a quote is opened and never closed",
+            'close it; inside a quoted value write "" for a quote',
+        )
 
 
 def _widen(values: pa.ChunkedArray, earlier: pa.DataType) -> pa.DataType:

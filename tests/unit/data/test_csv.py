@@ -286,6 +286,21 @@ def test_spooled_files_are_removed_by_close(
     assert not list(scratch.iterdir())
 
 
+@pytest.mark.parametrize("block", [64, 2**20])
+def test_f17_an_open_quote_swallows_no_rows(
+    open_csv: Open, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(csv_source, "_BLOCK", block)
+    rows = ["1,a"] * 3 + ['2,"b'] + ["3,c"] * 5
+    with pytest.raises(UnreadableDataset, match="never closed"):
+        open_csv("x,c\n" + "\n".join(rows) + "\n")
+
+
+def test_quotes_inside_values_are_no_open_quotes(open_csv: Open) -> None:
+    assert open_csv('x,c\n1,5" pipe\n2,a\n').rows == 2
+    assert open_csv('x,c\n1,a\n2,"two\nlines"\n').rows == 2
+
+
 def test_identity_of_a_csv_file_is_its_bytes(open_csv: Open) -> None:
     first, same, other = (open_csv(c).identity for c in ("x\n1\n", "x\n1\n", "x\n2\n"))
     assert first == same != other
