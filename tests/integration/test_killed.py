@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -121,13 +122,20 @@ def test_f27_two_at_once_end_as_one(
 
 
 def test_f32_a_terminated_run_ends_non_zero_and_leaves_nothing_half_written(
-    make_monitor: MonitorFactory, tmp_path: Path, database_url: str
+    make_monitor: MonitorFactory, tmp_path: Path, database_url: str, clean_url: str
 ):
-    process = start(make_monitor(), tmp_path, database_url)
-    try:
-        process.communicate(timeout=0.6)
-    except subprocess.TimeoutExpired:
+    monitor = make_monitor()
+    finish(start(monitor, tmp_path / "clean", clean_url))
+    whole = contents(clean_url)
+    codes = []
+    for seconds in (0.1, 0.3, 0.5):
+        process = start(monitor, tmp_path / "torn", database_url)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=seconds)
         process.terminate()
         process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert contents(database_url) == ([], [])
+        codes.append(process.returncode)
+        # Only a run that was done before the signal may call itself a success.
+        assert contents(database_url) == whole or process.returncode != 0
+        assert contents(database_url) in (([], []), whole)
+    assert codes[0] != 0
