@@ -9,8 +9,8 @@ import resource
 import sys
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,42 +68,21 @@ def evaluate(
         TransientError: A service did not answer; try again.
         TerminalError: The monitor, its data or its reference cannot be used.
     """
-    from monitoring_jobs.data.reference import ReferenceCache
-    from monitoring_jobs.data.sources import open_dataset, open_reference, reads_csv
-    from monitoring_jobs.features import choose_features, label_columns
-    from monitoring_jobs.measure import Comparison
-
     began, clock = now or datetime.now(UTC), time.perf_counter()
     _require_renderer(spec, asked=report)
     log.info(
         "evaluating %s on %s", spec.name, window, extra={"action": "evaluate", "monitor": spec.name}
     )
     model = _ask_mlflow(spec, settings)
-    labels = label_columns(spec) if reads_csv(spec) else set()
-    with ExitStack() as closing:
-        current = closing.enter_context(
-            open_dataset(spec.data, window, folder=spec.folder, settings=settings, labels=labels)
-        )
-        reference = closing.enter_context(
-            open_reference(spec, window, settings=settings, download=model.download, labels=labels)
-        )
-        kinds = {name: str(kind) for name, kind in reference.columns.items()}
-        comparison = Comparison(
-            spec,
-            choose_features(spec, kinds, model.signature),
-            current,
-            reference,
-            reference_cache=ReferenceCache(settings.cache_dir, _cache_bytes(spec, settings)),
-            settings=settings,
-        )
+    with _opened(spec, window, settings, model) as comparison:
         measurements = tuple(comparison.measure(progress))
         evaluation = Evaluation(
             monitor=spec.name,
             model=model.ref,
             window=window,
             status=verdict(measurements),
-            rows=RowCounts(current=current.rows, reference=reference.rows),
-            reference_id=reference.identity,
+            rows=RowCounts(current=comparison.current.rows, reference=comparison.reference.rows),
+            reference_id=comparison.reference.identity,
             spec_hash=spec.spec_hash,
             code_version=_code_version(),
             attempt=uuid.uuid4().hex,
@@ -121,6 +100,37 @@ def evaluate(
         peak_memory_bytes=_peak_memory(),
     )
     return _keep(evaluation, html, settings, out)
+
+
+@contextmanager
+def _opened(
+    spec: MonitorSpec, window: Window, settings: Settings, model: _Model
+) -> Iterator[Comparison]:
+    """Open the window's data and the reference, and close both however it ends."""
+    from monitoring_jobs.data.reference import ReferenceCache
+    from monitoring_jobs.data.sources import open_dataset, open_reference, reads_csv
+    from monitoring_jobs.features import choose_features, label_columns
+    from monitoring_jobs.measure import Comparison
+
+    # CSV stores no types, so that only the file can say which digits are labels.
+    labels = label_columns(spec) if reads_csv(spec) else set()
+    with (
+        open_dataset(
+            spec.data, window, folder=spec.folder, settings=settings, labels=labels
+        ) as current,
+        open_reference(
+            spec, window, settings=settings, download=model.download, labels=labels
+        ) as reference,
+    ):
+        kinds = {name: str(kind) for name, kind in reference.columns.items()}
+        yield Comparison(
+            spec,
+            choose_features(spec, kinds, model.signature),
+            current,
+            reference,
+            reference_cache=ReferenceCache(settings.cache_dir, _cache_bytes(spec, settings)),
+            settings=settings,
+        )
 
 
 def _cache_bytes(spec: MonitorSpec, settings: Settings) -> int:
