@@ -151,14 +151,10 @@ def _month(day: date, later: int = 0) -> date:
 def _remove_gauges(
     settings: Settings, monitors: frozenset[str], summary: MaintenanceSummary
 ) -> MaintenanceSummary:
-    from monitoring_jobs.sinks.pushgateway import PushgatewaySink, TextfileSink
+    from monitoring_jobs.sinks.pushgateway import gauge_sink
 
-    sink: PushgatewaySink | TextfileSink
-    if settings.pushgateway_url is not None:
-        sink = PushgatewaySink(settings.pushgateway_url.get_secret_value())
-    elif settings.textfile is not None:
-        sink = TextfileSink(settings.textfile)
-    else:
+    sink = gauge_sink(settings)
+    if sink is None:
         return summary
     removed = sorted(_known_monitors(settings) - monitors)
     for monitor in removed:

@@ -21,7 +21,6 @@ from monitoring_jobs.windows import Window
 
 if TYPE_CHECKING:
     from monitoring_jobs.settings import Settings
-    from monitoring_jobs.sinks.pushgateway import PushgatewaySink, TextfileSink
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +93,10 @@ def publish_failure(
     Raises:
         MonitoringError: What a sink raised; the other one was told nevertheless.
     """
+    from monitoring_jobs.sinks.pushgateway import gauge_sink
+
     failures: dict[str, MonitoringError] = {}
-    gauges = _gauge_sink(settings)
+    gauges = gauge_sink(settings)
     if gauges is not None:
         with _collected("pushgateway", failures):
             gauges.write_failure(monitor, at)
@@ -141,8 +142,9 @@ def _to_gauges(evaluation: Evaluation, settings: Settings, _html: str | None) ->
     A window that has not ended is not the newest: it would keep its place against all that follow.
     """
     from monitoring_jobs.reports.store import ReportStore
+    from monitoring_jobs.sinks.pushgateway import gauge_sink
 
-    sink = _gauge_sink(settings)
+    sink = gauge_sink(settings)
     if sink is None:
         return NOT_CONFIGURED
     store, now = ReportStore.open(settings.report_store), datetime.now(UTC)
@@ -163,14 +165,6 @@ def _to_gauges(evaluation: Evaluation, settings: Settings, _html: str | None) ->
 def _rank(evaluation: Evaluation) -> tuple[datetime, datetime, datetime]:
     """Return what makes one evaluation of a monitor newer than another: window, then attempt."""
     return evaluation.window.end, evaluation.window.start, evaluation.computed_at
-
-
-def _gauge_sink(settings: Settings) -> PushgatewaySink | TextfileSink | None:
-    from monitoring_jobs.sinks.pushgateway import PushgatewaySink, TextfileSink
-
-    if settings.pushgateway_url is not None:
-        return PushgatewaySink(settings.pushgateway_url.get_secret_value())
-    return TextfileSink(settings.textfile) if settings.textfile is not None else None
 
 
 def _to_webhook(evaluation: Evaluation, settings: Settings, _html: str | None) -> str:

@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from monitoring_jobs.errors import UnreadableDataset
 
+# Why a row is no row of the window.
+LEFT_OUT = ("before", "after", "no_timestamp")
+
 
 class ColumnKind(StrEnum):
     """What can be computed of a column.

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from monitoring_jobs.data.dataset import ColumnKind, require_distinct
+from monitoring_jobs.data.dataset import LEFT_OUT, ColumnKind, require_distinct
 from monitoring_jobs.data.files import DataFile
 from monitoring_jobs.data.identity import RowHash
 from monitoring_jobs.data.normalisation import (
@@ -29,8 +29,6 @@ from monitoring_jobs.data.partitions import constant
 from monitoring_jobs.data.timestamps import Clock, Split, select, split, statistic
 from monitoring_jobs.errors import DatasetMissing, MonitoringError, UnreadableDataset
 from monitoring_jobs.windows import Window
-
-LEFT_OUT = ("before", "after", "no_timestamp")
 
 
 @dataclass(frozen=True, slots=True)

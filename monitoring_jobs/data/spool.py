@@ -11,6 +11,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from monitoring_jobs.data.dataset import LEFT_OUT
 from monitoring_jobs.data.files import DataFile
 from monitoring_jobs.data.partitions import Partition, constant
 from monitoring_jobs.data.timestamps import Clock, split
@@ -18,7 +19,6 @@ from monitoring_jobs.errors import SourceUnavailable, UnreadableDataset
 from monitoring_jobs.windows import Window
 
 _ROW_GROUP_BYTES = 64 * 2**20
-LEFT_OUT = ("before", "after", "no_timestamp")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from prometheus_client import (
 
 from monitoring_jobs.errors import GatewayRejected, GatewayUnavailable
 from monitoring_jobs.results import Evaluation
+from monitoring_jobs.settings import Settings
 from monitoring_jobs.sinks.endpoint import Endpoint, MalformedUrl, NoAnswer, may_pass
 from monitoring_jobs.sinks.gauges import evaluation_registry, failure_registry
 from monitoring_jobs.sinks.textfile import TextfileSink, write_textfile
@@ -96,6 +97,13 @@ class PushgatewaySink:
 
     def _use(self, method: Method, monitor: str, registry: CollectorRegistry | None) -> None:
         self._gateway.use(method, registry, JOB, {"monitor": monitor})
+
+
+def gauge_sink(settings: Settings) -> PushgatewaySink | TextfileSink | None:
+    """Return where gauges go: the gateway, else the textfile, else nowhere."""
+    if settings.pushgateway_url is not None:
+        return PushgatewaySink(settings.pushgateway_url.get_secret_value())
+    return TextfileSink(settings.textfile) if settings.textfile is not None else None
 
 
 def push_registry(
