@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import pyarrow as pa
@@ -66,29 +66,56 @@ class Comparison:
         Args:
             progress: Called with columns done, columns in all, and the column's name.
         """
-        segments, crowded = find_segments(
-            self.current, [c for c in self.spec.segments if self._can_read(c, "categorical")]
-        )
-        judged = dict(self._judged_columns())
-        columns: list[Measurement] = []
+        return self.conclude(self.measure_columns(list(self.judged), progress))
+
+    def measure_columns(
+        self, names: Sequence[str], progress: Progress | None = None
+    ) -> list[Measurement]:
+        """Return the measurements of some of the judged columns, in the order of their names here.
+
+        Args:
+            names: Some keys of ``judged``.
+            progress: Called with columns done, columns in all, and the column's name.
+        """
+        measurements: list[Measurement] = []
+        _ = self._found_segments  # before there are threads that would find them twice
         with ThreadPoolExecutor(self._columns_in_flight()) as threads:
-            work = [
-                (name, threads.submit(self._measure_column, name, kind, segments))
-                for name, kind in judged.items()
-            ]
+            work = [(name, threads.submit(self._measure_column, name)) for name in names]
             for done, (name, future) in enumerate(work, start=1):
-                columns += future.result()
+                measurements += future.result()
                 if progress is not None:
                     progress(done, len(work), name)
+        return measurements
+
+    def conclude(self, columns: list[Measurement]) -> list[Measurement]:
+        """Return all measurements, given those of every judged column in order."""
         changes = list(self._schema())
         return [
             *changes,
-            *self._unjudged(judged, {m.column for m in changes}),
-            *_left_out_segments(crowded),
+            *self._unjudged(self.judged, {m.column for m in changes}),
+            *_left_out_segments(self._crowded),
             *columns,
-            *self._measure_dataset(segments, columns),
-            *self._performance(segments),
+            *self._measure_dataset(self._segments, columns),
+            *self._performance(self._segments),
         ]
+
+    @cached_property
+    def judged(self) -> Mapping[str, Kind]:
+        """The columns whose type allows statistics on both sides, and as what they are judged."""
+        return dict(self._judged_columns())
+
+    @property
+    def _segments(self) -> list[Segment]:
+        return self._found_segments[0]
+
+    @property
+    def _crowded(self) -> list[str]:
+        return self._found_segments[1]
+
+    @cached_property
+    def _found_segments(self) -> tuple[list[Segment], list[str]]:
+        readable = [c for c in self.spec.segments if self._can_read(c, "categorical")]
+        return find_segments(self.current, readable)
 
     def _can_read(self, name: str | None, kind: Kind) -> bool:
         return self.current.columns.get(name or "") in _READABLE[kind]
@@ -152,14 +179,13 @@ class Comparison:
                 yield name, kind
 
     # --- one column -------------------------------------------------------------------------------
-    def _measure_column(
-        self, name: str, kind: Kind, segments: Iterable[Segment]
-    ) -> list[Measurement]:
+    def _measure_column(self, name: str) -> list[Measurement]:
+        kind = self.judged[name]
         values = self.current.read(name, ColumnKind(kind))
         # Read at most once, and not at all where the cache knows every segment.
         reference_values = cache(lambda: self.reference.read(name, ColumnKind(kind)))
         measurements: list[Measurement] = []
-        for segment in segments:
+        for segment in self._segments:
             case = ColumnCase(
                 name=name,
                 kind=kind,
