@@ -14,7 +14,8 @@ from scipy.special import rel_entr
 
 from monitoring_jobs.statistics import categorical
 from monitoring_jobs.statistics.categorical import CategoricalColumn
-from monitoring_jobs.statistics.numeric import Floats, Integers, NumericColumn, merge
+from monitoring_jobs.statistics.empirical import area_between
+from monitoring_jobs.statistics.numeric import Floats, Integers, NumericColumn
 
 # Numerical columns with more distinct values in the reference than this are binned.
 MOST_CATEGORIES = 20
@@ -35,7 +36,7 @@ def wasserstein(reference: NumericColumn, current: NumericColumn) -> float:
         return np.nan
     with np.errstate(over="ignore", invalid="ignore"):
         norm = max(reference.population_std, LEAST_STD)
-        return _area(reference, current) / norm
+        return area_between(reference.sorted, current.sorted) / norm
 
 
 def jensenshannon(
@@ -94,15 +95,6 @@ def shares(
     else:
         raise TypeError("a numerical column cannot be compared with a categorical one")
     return counts[0] / reference.n, counts[1] / current.n
-
-
-def _area(reference: NumericColumn, current: NumericColumn) -> float:
-    if reference.n == current.n:
-        # Equally many values: the area is that between the quantile functions, value by value.
-        return float(np.abs(reference.sorted - current.sorted).mean())
-    values, gaps = merge(reference, current)
-    np.abs(gaps, out=gaps)
-    return float(np.dot(gaps[:-1], np.diff(values))) / (reference.n * current.n)
 
 
 def _align(reference: NumericColumn, current: NumericColumn) -> tuple[Integers, Integers]:

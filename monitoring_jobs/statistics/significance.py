@@ -20,7 +20,8 @@ from monitoring_jobs.statistics.categorical import (
     positions_in,
     smallest,
 )
-from monitoring_jobs.statistics.numeric import NumericColumn, merge
+from monitoring_jobs.statistics.empirical import greatest_gap
+from monitoring_jobs.statistics.numeric import NumericColumn
 
 # Up to this many rows on the longer side scipy's ``ks_2samp`` computes the exact p-value.
 MOST_ROWS_EXACT = 10_000
@@ -47,10 +48,7 @@ def ks(reference: NumericColumn, current: NumericColumn) -> float:
             # Where rounding lifts the exact sum above 1, scipy falls back to the limit and says so.
             warnings.filterwarnings("ignore", message="ks_2samp: Exact calculation unsuccessful")
             return float(stats.ks_2samp(reference.sorted, current.sorted).pvalue)
-    values, gaps = merge(reference, current)
-    np.abs(gaps, out=gaps)
-    greatest = np.max(gaps[:-1], where=values[1:] != values[:-1], initial=0)
-    statistic = int(greatest) / (n * m)
+    statistic = greatest_gap(reference.sorted, current.sorted) / (n * m)
     effective = float(np.round(float(n) * m / (float(n) + m)))
     if _is_slow_in_scipy(statistic, effective):
         return _kolmogorov_tail(statistic, effective)
