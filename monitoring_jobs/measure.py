@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -57,8 +57,10 @@ class Comparison:
         self.reference = reference
         self._cache = reference_cache
         self._settings = settings
-        self._rows = SegmentRows(current)
-        self._reference_rows = SegmentRows(reference)
+        readable = [c for c in spec.segments if self._can_read(c, "categorical")]
+        self._segments, self._crowded = find_segments(current, readable)
+        self._rows = SegmentRows(current, self._segments)
+        self._reference_rows = SegmentRows(reference, self._segments)
 
     def measure(self, progress: Progress | None = None) -> list[Measurement]:
         """Return all measurements in a fixed order: schema, columns, dataset, performance.
@@ -78,7 +80,6 @@ class Comparison:
             progress: Called with columns done, columns in all, and the column's name.
         """
         measurements: list[Measurement] = []
-        _ = self._found_segments  # before there are threads that would find them twice
         with ThreadPoolExecutor(self._columns_in_flight()) as threads:
             work = [(name, threads.submit(self._measure_column, name)) for name in names]
             for done, (name, future) in enumerate(work, start=1):
@@ -103,19 +104,6 @@ class Comparison:
     def judged(self) -> Mapping[str, Kind]:
         """The columns whose type allows statistics on both sides, and as what they are judged."""
         return dict(self._judged_columns())
-
-    @property
-    def _segments(self) -> list[Segment]:
-        return self._found_segments[0]
-
-    @property
-    def _crowded(self) -> list[str]:
-        return self._found_segments[1]
-
-    @cached_property
-    def _found_segments(self) -> tuple[list[Segment], list[str]]:
-        readable = [c for c in self.spec.segments if self._can_read(c, "categorical")]
-        return find_segments(self.current, readable)
 
     def _can_read(self, name: str | None, kind: Kind) -> bool:
         return self.current.columns.get(name or "") in _READABLE[kind]
@@ -180,18 +168,19 @@ class Comparison:
 
     # --- one column -------------------------------------------------------------------------------
     def _measure_column(self, name: str) -> list[Measurement]:
-        kind = self.judged[name]
+        kind, segments = self.judged[name], self._segments
         values = self.current.read(name, ColumnKind(kind))
-        # Read at most once, and not at all where the cache knows every segment.
-        reference_values = cache(lambda: self.reference.read(name, ColumnKind(kind)))
+        current = self._rows.statistics(values, segments)
+        del values  # before the reference needs as much memory
+        reference = self._reference_statistics(name, kind, segments)
         measurements: list[Measurement] = []
-        for segment in self._segments:
+        for segment in segments:
             case = ColumnCase(
                 name=name,
                 kind=kind,
                 segment=str(segment),
-                current=statistics_of(self._rows.pick(values, segment)),
-                reference=self._reference_statistics(name, kind, segment, reference_values),
+                current=current[segment],
+                reference=reference.get(segment),
             )
             measurements += measure_column(case, self.spec.checks)
         if name in self.features.outputs:
@@ -199,17 +188,21 @@ class Comparison:
         return measurements
 
     def _reference_statistics(
-        self, name: str, kind: Kind, segment: Segment, values: Callable[[], pa.ChunkedArray]
-    ) -> ColumnStatistics | None:
-        if name not in self.reference.columns or not self._reference_has(segment):
-            return None
-        return self._cache.get(
-            self.reference.identity,
-            name,
-            kind,
-            str(segment),
-            lambda: statistics_of(self._reference_rows.pick(values(), segment)),
-        )
+        self, name: str, kind: Kind, segments: Iterable[Segment]
+    ) -> dict[Segment, ColumnStatistics]:
+        """Return what is known of the reference's segments; nothing of those it cannot have."""
+        if name not in self.reference.columns:
+            return {}
+        named = {str(segment): segment for segment in segments if self._reference_has(segment)}
+
+        def compute(lacking: Sequence[str]) -> dict[str, ColumnStatistics]:
+            values = self.reference.read(name, ColumnKind(kind))
+            wanted = [named[text] for text in lacking]
+            found = self._reference_rows.statistics(values, wanted)
+            return {str(segment): statistics for segment, statistics in found.items()}
+
+        kept = self._cache.get(self.reference.identity, name, kind, list(named), compute)
+        return {named[text]: statistics for text, statistics in kept.items()}
 
     def _reference_has(self, segment: Segment) -> bool:
         kind = self.reference.columns.get(segment.column)
@@ -314,9 +307,8 @@ class Comparison:
         for name, values in columns:
             found.update(_labels(statistics_of(values)))
             if self.reference.columns.get(name) in _READABLE["categorical"]:
-                read = partial(self.reference.read, name, ColumnKind.CATEGORICAL)
-                known = self._reference_statistics(name, "categorical", WHOLE, read)
-                found.update(_labels(known))
+                known = self._reference_statistics(name, "categorical", [WHOLE])
+                found.update(_labels(known.get(WHOLE)))
         return sorted(found)
 
     def _target(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitoring_jobs.data.dataset import ColumnKind, Dataset
+from monitoring_jobs.statistics import ColumnStatistics, statistics_of
+from monitoring_jobs.statistics.categorical import EncodedLabels
+from monitoring_jobs.statistics.groups import Groups, statistics_of_groups
 
 MAX_SEGMENTS = 50
 
@@ -53,34 +56,60 @@ def find_segments(dataset: Dataset, columns: Sequence[str]) -> tuple[list[Segmen
 
 
 class SegmentRows:
-    """Picks the rows of segments out of a dataset's columns; reads each segment column once.
+    """The rows of segments in a dataset; reads each segment column once.
 
     Safe to use from several threads.
+
+    Args:
+        dataset: A window or a reference.
+        segments: The segments that will be asked for.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, segments: Sequence[Segment]) -> None:
         self._dataset = dataset
         self._lock = threading.Lock()
-        self._labels: dict[str, pa.ChunkedArray] = {}
-        self._masks: dict[Segment, pa.ChunkedArray] = {}
+        self._groups: dict[str, Groups] = {}
+        self._values: dict[str, list[str]] = {}
+        for segment in segments:
+            if segment != WHOLE:
+                self._values.setdefault(segment.column, []).append(segment.value)
+
+    def statistics(
+        self, values: pa.ChunkedArray, segments: Collection[Segment]
+    ) -> dict[Segment, ColumnStatistics]:
+        """Return the statistics of a column in some segments.
+
+        A row is looked at once for the whole and once for each segment column, however many
+        segments it has.
+        """
+        found: dict[Segment, ColumnStatistics] = {}
+        for column in {segment.column for segment in segments if segment != WHOLE}:
+            grouped = statistics_of_groups(values, self._grouped(column))
+            named = (Segment(column, value) for value in self._values[column])
+            found.update(zip(named, grouped, strict=True))
+        if WHOLE in segments:
+            found[WHOLE] = statistics_of(values)
+        return {segment: found[segment] for segment in segments}
 
     def pick(self, values: pa.ChunkedArray, segment: Segment) -> pa.ChunkedArray:
         """Return those of a column's values that lie in a segment."""
-        return values if segment == WHOLE else values.filter(self._mask(segment))
+        if segment == WHOLE:
+            return values
+        return values.take(pa.array(self._grouped(segment.column).rows(self._number(segment))))
 
     def count(self, segment: Segment) -> int:
         """Return how many rows lie in a segment."""
         if segment == WHOLE:
             return self._dataset.rows
-        rows: int = pc.sum(self._mask(segment)).as_py() or 0
-        return rows
+        return self._grouped(segment.column).size(self._number(segment))
 
-    def _mask(self, segment: Segment) -> pa.ChunkedArray:
+    def _number(self, segment: Segment) -> int:
+        return self._values[segment.column].index(segment.value)
+
+    def _grouped(self, column: str) -> Groups:
         with self._lock:
-            if segment not in self._masks:
-                column = segment.column
-                if column not in self._labels:
-                    self._labels[column] = self._dataset.read(column, ColumnKind.CATEGORICAL)
-                value = pa.scalar(segment.value, pa.string())
-                self._masks[segment] = pc.equal(self._labels[column], value)
-            return self._masks[segment]
+            if column not in self._groups:
+                labels = EncodedLabels(self._dataset.read(column, ColumnKind.CATEGORICAL))
+                values = self._values[column]
+                self._groups[column] = Groups.of(labels.positions_in(values), len(values))
+            return self._groups[column]

@@ -58,6 +58,13 @@ class Dataset(Protocol):
     def identity(self) -> str:
         """Hash of the content, 32 hexadecimal digits; computed when first asked for."""
 
+    @property
+    def fingerprint(self) -> str | None:
+        """What the storage tells of the files without reading them: it changes when they do.
+
+        None where nothing is told, as of a query's result; asked anew each time.
+        """
+
     def read(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         """Return one column as float64 or as dictionary<int32, string>, nulls kept.
 

@@ -83,6 +83,7 @@ class ParquetDataset:
         labels: Columns that are categorical even where numbers are stored.
         left_out: Rows that were left out before the files were written.
         identity: Returns the content's hash where a cheaper one than over the rows is to be had.
+        fingerprint: Returns what the storage tells of the source's own files.
         on_close: Called by ``close``; removes the files where they are temporary.
     """
 
@@ -97,11 +98,12 @@ class ParquetDataset:
         labels: Collection[str] = (),
         left_out: Mapping[str, int] | None = None,
         identity: Callable[[], str] | None = None,
+        fingerprint: Callable[[], str | None] | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self._shown, self._clock, self._window = shown, clock, window
         self._left_out_before, self._hash = left_out or {}, identity
-        self._on_close = on_close
+        self._fingerprint, self._on_close = fingerprint, on_close
         self._lock = threading.RLock()
         self._pieces = [_open(file) for file in files]
         stored = {name for piece in self._pieces for name in piece.schema.names}
@@ -165,6 +167,11 @@ class ParquetDataset:
         """Hash of the content, 32 hexadecimal digits; computed when first asked for."""
         with self._lock:
             return self._identity
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What the storage tells of the files without reading them: it changes when they do."""
+        return self._fingerprint() if self._fingerprint else None
 
     @cached_property
     def _identity(self) -> str:

@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from monitoring_jobs.statistics.numeric import NumericColumn
 log = logging.getLogger(__name__)
 
 # Raise it when a column is normalised or summarized differently: old entries are then never found.
-VERSION = 1
+VERSION = 2
 _SUFFIX = ".stats"
 _MAGIC = b"monitoring-stats\n"
 _ALIGNMENT = 64
@@ -59,25 +59,34 @@ class ReferenceCache:
         reference_id: str,
         column: str,
         kind: str,
-        segment: str,
-        compute: Callable[[], ColumnStatistics],
-    ) -> ColumnStatistics:
-        """Return the statistics of a reference column, computing them where they are not kept.
+        segments: Sequence[str],
+        compute: Callable[[Sequence[str]], Mapping[str, ColumnStatistics]],
+    ) -> dict[str, ColumnStatistics]:
+        """Return the statistics of a reference column, computing those that are not kept.
 
         Args:
             reference_id: Content hash of the reference.
             column: Name of the column.
             kind: ``numerical`` or ``categorical``: what it was read as.
-            segment: The segment's name; empty for all rows.
-            compute: Called where there is no sound entry.
+            segments: Names of segments; the empty one is that of all rows.
+            compute: Called once with all segments that have no sound entry.
         """
         if self._max_bytes <= 0:
-            return compute()
-        path = self._path(reference_id, column, kind, segment)
+            return dict(compute(segments))
+        paths = {segment: self._path(reference_id, column, kind, segment) for segment in segments}
+        found = {segment: self._find(path, column, kind) for segment, path in paths.items()}
+        lacking = [segment for segment, statistics in found.items() if statistics is None]
+        computed = compute(lacking) if lacking else {}
+        for segment, statistics in computed.items():
+            self._keep(paths[segment], statistics.to_arrays())
+        kept = {segment: statistics for segment, statistics in found.items() if statistics}
+        return {**kept, **computed}
+
+    def _find(self, path: Path, column: str, kind: str) -> ColumnStatistics | None:
         try:
             found = _KINDS[kind].from_arrays(_load(path))
         except FileNotFoundError:
-            pass
+            return None
         except (_Corrupt, OSError, ValueError, KeyError, TypeError, IndexError) as exc:
             log.warning(
                 "a cached reference of column %r cannot be used (%s); it is computed again",
@@ -85,12 +94,9 @@ class ReferenceCache:
                 type(exc).__name__,
                 extra={"action": "cache_entry_refused"},
             )
-        else:
-            _touch(path)
-            return found
-        computed = compute()
-        self._keep(path, computed.to_arrays())
-        return computed
+            return None
+        _touch(path)
+        return found
 
     def _path(self, *key: str) -> Path:
         text = json.dumps([VERSION, np.dtype(np.float64).str, *key])

@@ -8,15 +8,14 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
-from monitoring_jobs.data.csv import spool_csv
 from monitoring_jobs.data.dataset import Dataset
 from monitoring_jobs.data.files import DataFile, Place, find_files
-from monitoring_jobs.data.identity import hash_files
+from monitoring_jobs.data.identity import fingerprint, hash_files
 from monitoring_jobs.data.mlflow_artifact import fetch_artifact
 from monitoring_jobs.data.parquet import ParquetDataset
 from monitoring_jobs.data.partitions import may_touch, partition_types
+from monitoring_jobs.data.remembered import open_remembered
 from monitoring_jobs.data.spool import Spooled
-from monitoring_jobs.data.sql import spool_sql
 from monitoring_jobs.data.timestamps import Clock
 from monitoring_jobs.errors import DatasetMissing, ReferenceMissing, TrackingRefused
 from monitoring_jobs.settings import Settings
@@ -60,10 +59,12 @@ def open_dataset(
     temporary = Path(tempfile.mkdtemp(prefix="monitoring-data-"))
     try:
         if isinstance(source, SqlSource):
+            from monitoring_jobs.data.sql import spool_sql  # SQLAlchemy is slow to import
+
             spooled = spool_sql(source, window, binds or window, temporary, settings)
             return _of_spool(spooled, f"connection {source.connection!r}", temporary, labels)
         place = find_files(source.path, source.source, folder=folder, roots=settings.data_roots)
-        return _open_files(source, place, window, temporary, labels)
+        return _open_files(source, place, window, temporary, labels, settings.threads)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -128,11 +129,16 @@ def _open_reference(
 ) -> Dataset:
     source = spec.reference
     if isinstance(source, ArtifactSource):
-        return _open_artifact(source, download, labels)
+        return _open_artifact(source, download, labels, settings.threads)
     opened = partial(open_dataset, folder=spec.folder, settings=settings, labels=labels)
     if isinstance(source, TrailingSource):
         return opened(spec.data, trailing_window(spec, source, window))
-    return opened(source, None, binds=window)
+    read = partial(opened, source, None, binds=window)
+    if isinstance(source, SqlSource) or not settings.cache_mb:
+        return read()
+    place = find_files(source.path, source.source, folder=spec.folder, roots=settings.data_roots)
+    said = [source.model_dump(mode="json"), sorted(labels)]
+    return open_remembered(settings.cache_dir, said, partial(fingerprint, place.files), read)
 
 
 def reads_csv(spec: MonitorSpec) -> bool:
@@ -158,7 +164,7 @@ def _artifact_kind(path: str) -> str:
 
 
 def _open_artifact(
-    source: ArtifactSource, download: Download | None, labels: Collection[str]
+    source: ArtifactSource, download: Download | None, labels: Collection[str], threads: int
 ) -> Dataset:
     temporary = Path(tempfile.mkdtemp(prefix="monitoring-reference-"))
     try:
@@ -166,7 +172,7 @@ def _open_artifact(
         kind = _artifact_kind(str(path))
         files = FileSource.model_validate({"source": kind, "path": str(path)})
         place = Place([DataFile(str(path), source.path)], source.path, may_be_empty=False)
-        return _open_files(files, place, None, temporary, labels)
+        return _open_files(files, place, None, temporary, labels, threads)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -178,20 +184,24 @@ def _open_files(
     window: Window | None,
     temporary: Path,
     labels: Collection[str],
+    threads: int,
 ) -> Dataset:
     clock = _clock(source)
     types = partition_types([file.partition for file in place.files])
     files: Sequence[DataFile] = place.files
     if window is not None:
         files = [f for f in files if may_touch(f.partition, window, source.timestamp)]
+    told = partial(fingerprint, files)
     if source.source == "csv":
+        from monitoring_jobs.data.csv import spool_csv  # and so is what it needs
+
         spooled = spool_csv(files, clock, window, temporary, types, labels=labels)
-        return _of_spool(spooled, place.shown, temporary, labels)
+        return _of_spool(spooled, place.shown, temporary, labels, told)
     identity = None
     if window is None:
         # Its bytes are its identity, so all of them are needed in any case.
         files = [file.fetched(temporary, number) for number, file in enumerate(files)]
-        identity = partial(hash_files, files)
+        identity = partial(hash_files, files, threads=threads)
     return ParquetDataset(
         files,
         place.shown,
@@ -200,11 +210,18 @@ def _open_files(
         partition_types=types,
         labels=labels,
         identity=identity,
+        fingerprint=told,
         on_close=partial(shutil.rmtree, temporary, ignore_errors=True),
     )
 
 
-def _of_spool(spooled: Spooled, shown: str, temporary: Path, labels: Collection[str]) -> Dataset:
+def _of_spool(
+    spooled: Spooled,
+    shown: str,
+    temporary: Path,
+    labels: Collection[str],
+    told: Callable[[], str | None] | None = None,
+) -> Dataset:
     return ParquetDataset(
         spooled.files,
         shown,
@@ -212,6 +229,7 @@ def _of_spool(spooled: Spooled, shown: str, temporary: Path, labels: Collection[
         labels=labels,
         left_out=spooled.left_out,
         identity=spooled.identity,
+        fingerprint=told,
         on_close=partial(shutil.rmtree, temporary, ignore_errors=True),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
+
+_NO_CODES = np.zeros(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,12 +34,9 @@ class CategoricalColumn:
     counts: Integers
 
     @classmethod
-    def from_arrow(cls, values: pa.Array | pa.ChunkedArray) -> Self:
+    def from_arrow(cls, values: pa.Array | pa.ChunkedArray) -> CategoricalColumn:
         """Count an arrow column of strings, dictionary-encoded or plain; nulls are missing."""
-        labels, counts = _count(values)
-        return cls(
-            rows=len(values), missing=len(values) - int(counts.sum()), labels=labels, counts=counts
-        )
+        return EncodedLabels(values).count()
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return plain arrays (no pickles) from which ``from_arrays`` builds the same column."""
@@ -123,38 +122,62 @@ def count_duplicates(values: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
         The rows that hold an id, and those among them whose id stood in an earlier row.
     """
     if pa.types.is_dictionary(values.type):
-        _, counts = _count(values)
-        present = int(counts.sum())
-        return present, present - counts.size
+        column = CategoricalColumn.from_arrow(values)
+        return column.n, column.n - column.distinct
     present = len(values) - values.null_count
     return present, present - pc.count_distinct(values, mode="only_valid").as_py()
 
 
-def _count(values: pa.Array | pa.ChunkedArray) -> tuple[pa.LargeStringArray, Integers]:
-    """Return the labels that occur, ascending and each once, and their counts."""
-    whole = pa.chunked_array([values]) if isinstance(values, pa.Array) else values
-    if not pa.types.is_dictionary(whole.type):
-        whole = whole.dictionary_encode()
-    whole = whole.unify_dictionaries()
-    if not whole.num_chunks:
-        return pa.array([], pa.large_string()), np.zeros(0, dtype=np.int64)
-    labels = whole.chunk(0).dictionary.cast(pa.large_string())
-    counts = np.zeros(len(labels), dtype=np.int64)
-    for chunk in whole.chunks:
-        indices = chunk.indices
-        codes = (indices.drop_null() if indices.null_count else indices).to_numpy()
-        counts += np.bincount(codes, minlength=counts.size)
-    return _tidy(labels, counts)
+class EncodedLabels:
+    """The rows of a column as numbers into its labels, so that counting touches no text.
 
+    Args:
+        values: Strings, dictionary-encoded or plain. A dictionary may list a label twice, list
+            labels that do not occur, and hold a null.
+    """
 
-def _tidy(labels: pa.LargeStringArray, counts: Integers) -> tuple[pa.LargeStringArray, Integers]:
-    """Drop null and unused labels, add up those that a dictionary lists twice, and sort."""
-    used = pa.array((counts > 0) & ~labels.is_null().to_numpy(zero_copy_only=False))
-    table = pa.table({"label": labels.filter(used), "count": pa.array(counts).filter(used)})
-    if pc.count_distinct(table["label"]).as_py() < table.num_rows:
-        table = table.group_by("label").aggregate([("count", "sum")])
-        table = table.rename_columns({"label": "label", "count_sum": "count"})
-    table = table.sort_by("label").combine_chunks()
-    if not table.num_rows:
-        return pa.array([], pa.large_string()), np.zeros(0, dtype=np.int64)
-    return table["label"].chunk(0), table["count"].to_numpy().astype(np.int64)
+    def __init__(self, values: pa.Array | pa.ChunkedArray) -> None:
+        whole = pa.chunked_array([values]) if isinstance(values, pa.Array) else values
+        if not pa.types.is_dictionary(whole.type):
+            whole = whole.dictionary_encode()
+        whole = whole.unify_dictionaries()
+        self._indices: list[pa.Array] = [chunk.indices for chunk in whole.chunks]
+        self._dictionary = pa.array([], pa.large_string())
+        if whole.num_chunks:
+            self._dictionary = whole.chunk(0).dictionary.cast(pa.large_string())
+        labels = pc.unique(self._dictionary).drop_null()
+        self._labels: pa.LargeStringArray = labels.take(pc.sort_indices(labels))
+        self._places = positions_in(self._labels, self._dictionary)
+
+    def codes(self) -> NDArray[np.int32]:
+        """Return each row's place in the dictionary; -1 where the row is null."""
+        parts = [indices.fill_null(-1).to_numpy() for indices in self._indices]
+        return np.concatenate(parts).astype(np.int32, copy=False) if parts else _NO_CODES
+
+    def positions_in(self, known: Sequence[str]) -> Integers:
+        """Return where each row's label stands among ``known``; -1 where it does not."""
+        places = positions_in(pa.array(known, pa.large_string()), self._dictionary)
+        return np.append(places, -1)[self.codes()]
+
+    def count(self) -> CategoricalColumn:
+        """Return the column of all rows."""
+        occurrences = np.zeros(self._places.size, dtype=np.int64)
+        for indices in self._indices:
+            codes = (indices.drop_null() if indices.null_count else indices).to_numpy()
+            occurrences += np.bincount(codes, minlength=occurrences.size)
+        return self._column(sum(map(len, self._indices)), occurrences)
+
+    def count_rows(self, codes: NDArray[np.int32]) -> CategoricalColumn:
+        """Return the column of some rows, given their ``codes``."""
+        occurrences = np.bincount(codes + 1, minlength=self._places.size + 1)[1:]
+        return self._column(codes.size, occurrences)
+
+    def _column(self, rows: int, occurrences: Integers) -> CategoricalColumn:
+        counts = np.zeros(len(self._labels), dtype=np.int64)
+        named = self._places >= 0
+        np.add.at(counts, self._places[named], occurrences[named])
+        used = counts > 0
+        labels = self._labels if used.all() else self._labels.filter(pa.array(used))
+        return CategoricalColumn(
+            rows=rows, missing=rows - int(counts.sum()), labels=labels, counts=counts[used]
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# So many values at once stay inside a processor's cache.
+_BLOCK = 2**15
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class NumericColumn:
     """Everything that the checks ask of a numerical column, sorted once.
 
@@ -33,36 +37,50 @@ class NumericColumn:
     @classmethod
     def from_arrow(cls, values: pa.Array | pa.ChunkedArray) -> Self:
         """Count and sort an arrow column of numbers; nulls and NaN are missing."""
-        rows, missing = len(values), values.null_count
-        if not pa.types.is_float64(values.type):
-            values = values.cast(pa.float64(), safe=False)
-        present = (values.drop_null() if missing else values).to_numpy()
-        finite = np.isfinite(present)
-        infinite = 0
-        if not finite.all():
-            not_a_number = int(np.count_nonzero(np.isnan(present)))
-            missing += not_a_number
-            infinite = int(present.size - np.count_nonzero(finite)) - not_a_number
-            present = present[finite]
-        return cls(rows=rows, missing=missing, infinite=infinite, sorted=np.sort(present))
+        return cls.from_values(as_floats(values))
+
+    @classmethod
+    def from_values(cls, values: Floats) -> Self:
+        """Count and sort numbers, NaN where they are missing; sorted in place where that may be."""
+        if values.flags.writeable:
+            values.sort()
+        else:
+            values = np.sort(values)
+        # Sorting leaves -inf in front and +inf and NaN behind, so that nothing is compared by row.
+        first = int(np.searchsorted(values, -np.inf, side="right"))
+        last, end = (int(np.searchsorted(values, bound)) for bound in (np.inf, np.nan))
+        finite = values[first:last]
+        if finite.size < values.size // 2:
+            finite = finite.copy()  # lets go of the rest
+        return cls(
+            rows=values.size,
+            missing=values.size - end,
+            infinite=first + end - last,
+            sorted=finite,
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return plain arrays (no pickles) from which ``from_arrays`` builds the same column."""
-        counts = np.array([self.rows, self.missing, self.infinite], dtype=np.int64)
-        return {"counts": counts, "sorted": self.sorted}
+        counts = np.array([self.rows, self.missing, self.infinite, self.distinct], dtype=np.int64)
+        moments = np.array([self.mean, self._deviation])
+        return {"counts": counts, "moments": moments, "sorted": self.sorted}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Build from what ``to_arrays`` gave; the arrays are used as they are, never copied."""
-        rows, missing, infinite = (int(count) for count in arrays["counts"])
-        return cls(rows=rows, missing=missing, infinite=infinite, sorted=arrays["sorted"])
+        rows, missing, infinite, distinct = (int(count) for count in arrays["counts"])
+        mean, deviation = (float(moment) for moment in arrays["moments"])
+        column = cls(rows=rows, missing=missing, infinite=infinite, sorted=arrays["sorted"])
+        # What took a pass over all values is not computed again.
+        vars(column).update(distinct=distinct, mean=mean, _deviation=deviation)
+        return column
 
     @property
     def n(self) -> int:
         """How many finite values there are."""
         return int(self.sorted.size)
 
-    @property
+    @cached_property
     def distinct(self) -> int:
         """How many different finite values there are."""
         if not self.n:
@@ -79,7 +97,7 @@ class NumericColumn:
         """The largest finite value; NaN where there is none."""
         return float(self.sorted[-1]) if self.n else np.nan
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """The arithmetic mean; NaN where there is no value, infinite where the sum overflows."""
         with np.errstate(over="ignore"):
@@ -98,8 +116,17 @@ class NumericColumn:
     def _std(self, freedom: int) -> float:
         if self.n <= freedom:
             return np.nan
+        return float(np.sqrt(self._deviation / (self.n - freedom)))
+
+    @cached_property
+    def _deviation(self) -> float:
+        """The sum of squared differences from the mean; infinite where it overflows."""
+        total = 0.0
         with np.errstate(over="ignore", invalid="ignore"):
-            return float(self.sorted.std(ddof=freedom))
+            for start in range(0, self.n, _BLOCK):
+                away = self.sorted[start : start + _BLOCK] - self.mean
+                total += float(np.square(away, out=away).sum())
+        return total
 
     def quantile(self, q: float) -> float:
         """Return the value below which a share ``q`` of the values lies; NaN where there is none.
@@ -131,6 +158,22 @@ class NumericColumn:
             return self.sorted, np.zeros(0, dtype=np.int64)
         first = np.concatenate(([0], np.flatnonzero(self.sorted[1:] != self.sorted[:-1]) + 1))
         return self.sorted[first], np.diff(first, append=self.n)
+
+
+def as_floats(values: pa.Array | pa.ChunkedArray) -> Floats:
+    """Return an arrow column of numbers as float64, NaN where it is null; a view where it can be.
+
+    The array is writeable only if it belongs to nobody else.
+    """
+    if not pa.types.is_float64(values.type):
+        values = values.cast(pa.float64(), safe=False)
+    if isinstance(values, pa.ChunkedArray) and values.num_chunks == 1:
+        values = values.chunk(0)
+    if isinstance(values, pa.ChunkedArray):
+        floats: Floats = values.to_numpy()
+    else:
+        floats = values.to_numpy(zero_copy_only=False)
+    return floats
 
 
 def merge(reference: NumericColumn, current: NumericColumn) -> tuple[Floats, Integers]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,19 @@ def refuse() -> ColumnStatistics:
     raise AssertionError("computed although it is kept")
 
 
+def get(
+    cache: ReferenceCache,
+    reference: str,
+    column: str,
+    kind: str,
+    segment: str,
+    compute: Callable[[], ColumnStatistics],
+) -> ColumnStatistics:
+    """Ask for one segment."""
+    computed = cache.get(reference, column, kind, [segment], lambda _: {segment: compute()})
+    return computed[segment]
+
+
 def entries(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
@@ -32,8 +46,8 @@ def test_statistics_are_computed_once_and_mapped_from_then_on(tmp_path: Path) ->
         ("numerical", numbers()),
         ("categorical", CategoricalColumn.from_arrow(labels)),
     ):
-        first = ReferenceCache(tmp_path, 10**7).get(REFERENCE, "x", kind, "", lambda c=column: c)
-        again = ReferenceCache(tmp_path, 10**7).get(REFERENCE, "x", kind, "", refuse)
+        first = get(ReferenceCache(tmp_path, 10**7), REFERENCE, "x", kind, "", lambda c=column: c)
+        again = get(ReferenceCache(tmp_path, 10**7), REFERENCE, "x", kind, "", refuse)
         assert first is column
         for name, values in column.to_arrays().items():
             np.testing.assert_array_equal(again.to_arrays()[name], values)
@@ -41,8 +55,8 @@ def test_statistics_are_computed_once_and_mapped_from_then_on(tmp_path: Path) ->
 
 def test_mapped_arrays_cannot_be_changed(tmp_path: Path) -> None:
     cache = ReferenceCache(tmp_path, 10**7)
-    cache.get(REFERENCE, "x", "numerical", "", numbers)
-    found = cache.get(REFERENCE, "x", "numerical", "", refuse)
+    get(cache, REFERENCE, "x", "numerical", "", numbers)
+    found = get(cache, REFERENCE, "x", "numerical", "", refuse)
     assert isinstance(found, NumericColumn)
     with pytest.raises(ValueError, match="read-only"):
         found.sorted[0] = 7
@@ -59,9 +73,9 @@ def test_every_part_of_the_key_counts(tmp_path: Path) -> None:
         (REFERENCE, "../../x\0\ud800", ""),
     ]
     for number, (reference, column, segment) in enumerate(keys):
-        cache.get(reference, column, "numerical", segment, lambda n=number: numbers(n + 1.0))
+        get(cache, reference, column, "numerical", segment, lambda n=number: numbers(n + 1.0))
     for number, (reference, column, segment) in enumerate(keys):
-        found = cache.get(reference, column, "numerical", segment, refuse)
+        found = get(cache, reference, column, "numerical", segment, refuse)
         assert isinstance(found, NumericColumn)
         assert found.sorted[1] == number + 1.0
     assert all(path.is_relative_to(tmp_path / "references") for path in entries(tmp_path))
@@ -72,7 +86,7 @@ def test_a_damaged_entry_is_computed_again(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = ReferenceCache(tmp_path, 10**7)
-    cache.get(REFERENCE, "x", "numerical", "", numbers)
+    get(cache, REFERENCE, "x", "numerical", "", numbers)
     (path,) = entries(tmp_path)
     content = bytearray(path.read_bytes())
     flipped = bytearray(content)
@@ -86,38 +100,38 @@ def test_a_damaged_entry_is_computed_again(
             "longer": content + b"more",
         }[damage]
     )
-    again = cache.get(REFERENCE, "x", "numerical", "", numbers)
+    again = get(cache, REFERENCE, "x", "numerical", "", numbers)
     np.testing.assert_array_equal(again.to_arrays()["sorted"], np.arange(1000.0))
     assert "computed again" in caplog.text
-    cache.get(REFERENCE, "x", "numerical", "", refuse)
+    get(cache, REFERENCE, "x", "numerical", "", refuse)
 
 
 def test_the_entry_that_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
     cache = ReferenceCache(tmp_path, 100_000)
     for number in range(10):
-        cache.get(REFERENCE, f"x{number}", "numerical", "", numbers)
+        get(cache, REFERENCE, f"x{number}", "numerical", "", numbers)
         for path in entries(tmp_path):
             found = path.stat()
             os.utime(path, (found.st_atime, found.st_mtime - 10))
-        cache.get(REFERENCE, "x0", "numerical", "", refuse)
+        get(cache, REFERENCE, "x0", "numerical", "", refuse)
     for _ in range(10):
-        cache.get(REFERENCE, f"y{_}", "numerical", "", numbers)
-        cache.get(REFERENCE, "x0", "numerical", "", refuse)
-    cache.get(REFERENCE, "x0", "numerical", "", refuse)
+        get(cache, REFERENCE, f"y{_}", "numerical", "", numbers)
+        get(cache, REFERENCE, "x0", "numerical", "", refuse)
+    get(cache, REFERENCE, "x0", "numerical", "", refuse)
     assert sum(path.stat().st_size for path in entries(tmp_path)) <= 100_000 * 1.1
 
 
 def test_an_evicted_entry_stays_readable_where_it_is_mapped(tmp_path: Path) -> None:
     cache = ReferenceCache(tmp_path, 20_000)
-    cache.get(REFERENCE, "x", "numerical", "", numbers)
-    mapped = cache.get(REFERENCE, "x", "numerical", "", refuse)
+    get(cache, REFERENCE, "x", "numerical", "", numbers)
+    mapped = get(cache, REFERENCE, "x", "numerical", "", refuse)
     for number in range(5):
-        cache.get(REFERENCE, f"y{number}", "numerical", "", numbers)
+        get(cache, REFERENCE, f"y{number}", "numerical", "", numbers)
     assert mapped.to_arrays()["sorted"][-1] == 999.0
 
 
 def test_a_size_of_zero_keeps_nothing(tmp_path: Path) -> None:
-    ReferenceCache(tmp_path, 0).get(REFERENCE, "x", "numerical", "", numbers)
+    get(ReferenceCache(tmp_path, 0), REFERENCE, "x", "numerical", "", numbers)
     assert not entries(tmp_path)
 
 
@@ -125,7 +139,7 @@ def test_a_cache_that_cannot_be_written_costs_no_result(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    found = ReferenceCache(tmp_path / "file", 10**7).get(REFERENCE, "x", "numerical", "", numbers)
+    found = get(ReferenceCache(tmp_path / "file", 10**7), REFERENCE, "x", "numerical", "", numbers)
     assert found.rows == 1000
     assert "cannot be cached" in caplog.text
 
@@ -134,7 +148,7 @@ def _work(folder: Path, seed: int) -> bool:
     cache = ReferenceCache(folder, 60_000)
     order = np.random.default_rng(seed).integers(0, 12, 150)
     return all(
-        cache.get(REFERENCE, f"x{n}", "numerical", "", lambda n=n: numbers(n + 1.0)).to_arrays()[
+        get(cache, REFERENCE, f"x{n}", "numerical", "", lambda n=n: numbers(n + 1.0)).to_arrays()[
             "sorted"
         ][1]
         == n + 1.0
