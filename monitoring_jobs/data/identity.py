@@ -68,9 +68,10 @@ def _digest(path: str, start: int) -> bytes:
 def fingerprint(files: Sequence[DataFile]) -> str | None:
     """Return a hash of what the storage tells of files without reading them.
 
-    It costs next to nothing and changes with every change of a file. Of local files these are name, size, inode and the times of the last change, one of which nobody
-    can set back. None where the storage tells too little, or a file is so young that it may change
-    again within the same tick of the clock.
+    It costs next to nothing and changes with every change of a file. Of local files these are name,
+    size, inode and the times of the last change, one of which nobody can set back. None where the
+    storage tells too little, or a file is so young that it may change again within the same tick of
+    the clock.
 
     Raises:
         DatasetMissing: A file is gone.
