@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import pyarrow as pa
 
 from monitoring_jobs.errors import UnreadableDataset
+
+if TYPE_CHECKING:
+    from monitoring_jobs.data.files import DataFile
 
 # Why a row is no row of the window.
 LEFT_OUT = ("before", "after", "no_timestamp")
@@ -59,11 +62,8 @@ class Dataset(Protocol):
         """Hash of the content, 32 hexadecimal digits; computed when first asked for."""
 
     @property
-    def fingerprint(self) -> str | None:
-        """What the storage tells of the files without reading them: it changes when they do.
-
-        None where nothing is told, as of a query's result; asked anew each time.
-        """
+    def files(self) -> Sequence[DataFile]:
+        """The files that hold the rows; of what was copied, the copies."""
 
     def read(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         """Return one column as float64 or as dictionary<int32, string>, nulls kept.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,9 +28,16 @@ from monitoring_jobs.data.normalisation import (
     sampled,
 )
 from monitoring_jobs.data.partitions import constant
-from monitoring_jobs.data.timestamps import Clock, Split, select, split, statistic
-from monitoring_jobs.errors import DatasetMissing, MonitoringError, UnreadableDataset
+from monitoring_jobs.data.timestamps import Clock, Split, extremes, select, split
+from monitoring_jobs.errors import (
+    DatasetMissing,
+    MonitoringError,
+    SourceUnavailable,
+    UnreadableDataset,
+)
 from monitoring_jobs.windows import Window
+
+Stamp: TypeAlias = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class _Piece:
     file: DataFile
     footer: pq.FileMetaData
     schema: pa.Schema
+    stamp: Stamp | None
 
     def read(self, group: int, name: str) -> pa.ChunkedArray:
         """Return one column of one row group as it is stored; text comes dictionary-encoded."""
@@ -62,6 +72,10 @@ class _Piece:
                 yield table.column(name)
 
     def _reader(self, handle: Any, name: str) -> pq.ParquetFile:
+        if _stamp(handle) != self.stamp:
+            raise SourceUnavailable(
+                f"{self.file.shown}: the file was written again while it was read", "try again"
+            )
         text = kind_of(self.schema.field(name).type) is ColumnKind.CATEGORICAL
         return pq.ParquetFile(
             handle,
@@ -83,7 +97,6 @@ class ParquetDataset:
         labels: Columns that are categorical even where numbers are stored.
         left_out: Rows that were left out before the files were written.
         identity: Returns the content's hash where a cheaper one than over the rows is to be had.
-        fingerprint: Returns what the storage tells of the source's own files.
         on_close: Called by ``close``; removes the files where they are temporary.
     """
 
@@ -98,12 +111,11 @@ class ParquetDataset:
         labels: Collection[str] = (),
         left_out: Mapping[str, int] | None = None,
         identity: Callable[[], str] | None = None,
-        fingerprint: Callable[[], str | None] | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
         self._shown, self._clock, self._window = shown, clock, window
         self._left_out_before, self._hash = left_out or {}, identity
-        self._fingerprint, self._on_close = fingerprint, on_close
+        self._on_close = on_close
         self._lock = threading.RLock()
         self._pieces = [_open(file) for file in files]
         stored = {name for piece in self._pieces for name in piece.schema.names}
@@ -169,9 +181,10 @@ class ParquetDataset:
             return self._identity
 
     @property
-    def fingerprint(self) -> str | None:
-        """What the storage tells of the files without reading them: it changes when they do."""
-        return self._fingerprint() if self._fingerprint else None
+    def files(self) -> Sequence[DataFile]:
+        """The files that hold rows of the window."""
+        pairs = zip(self._pieces, self._selected, strict=True)
+        return [piece.file for piece, groups in pairs if any(group.split.rows for group in groups)]
 
     @cached_property
     def _identity(self) -> str:
@@ -320,10 +333,19 @@ class ParquetDataset:
 
 def _open(file: DataFile) -> _Piece:
     with unreadable(file.shown), file.open() as handle:
+        stamp = _stamp(handle)
         footer = pq.read_metadata(handle)
         schema = footer.schema.to_arrow_schema()
     require_distinct(schema.names, file.shown)
-    return _Piece(file, footer, schema)
+    return _Piece(file, footer, schema, stamp)
+
+
+def _stamp(handle: Any) -> Stamp | None:
+    """Return what tells a local file from one put in its place; None of a remote one."""
+    if isinstance(handle, io.RawIOBase):
+        return None
+    found = os.fstat(handle.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 @contextmanager
@@ -349,9 +371,10 @@ def _by_statistics(piece: _Piece, group: int, clock: Clock, window: Window) -> S
     if found is None or found.null_count is None or not found.has_min_max:
         return None
     data_type = piece.schema.field(clock.column).type
-    lowest, highest = statistic(found.min, data_type), statistic(found.max, data_type)
-    if lowest is None or highest is None:
+    bounds = extremes(found, data_type)
+    if bounds is None:
         return None
+    lowest, highest = bounds
     low, high = clock.thresholds(data_type, window)
     rows = metadata.num_rows - found.null_count
     decided = Split(slice(0, 0), 0, no_timestamp=found.null_count)

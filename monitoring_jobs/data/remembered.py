@@ -22,6 +22,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from monitoring_jobs.data.dataset import LEFT_OUT, ColumnKind, Dataset
+from monitoring_jobs.data.files import DataFile
 from monitoring_jobs.errors import SourceUnavailable
 
 log = logging.getLogger(__name__)
@@ -134,8 +135,8 @@ class _RememberedDataset:
         return self._known.identity
 
     @property
-    def fingerprint(self) -> str | None:
-        return self._fingerprint()
+    def files(self) -> Sequence[DataFile]:
+        return self._opened().files
 
     def read(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         return self._opened().read(name, kind)

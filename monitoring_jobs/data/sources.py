@@ -191,12 +191,11 @@ def _open_files(
     files: Sequence[DataFile] = place.files
     if window is not None:
         files = [f for f in files if may_touch(f.partition, window, source.timestamp)]
-    told = partial(fingerprint, files)
     if source.source == "csv":
         from monitoring_jobs.data.csv import spool_csv  # and so is what it needs
 
         spooled = spool_csv(files, clock, window, temporary, types, labels=labels)
-        return _of_spool(spooled, place.shown, temporary, labels, told)
+        return _of_spool(spooled, place.shown, temporary, labels)
     identity = None
     if window is None:
         # Its bytes are its identity, so all of them are needed in any case.
@@ -210,18 +209,11 @@ def _open_files(
         partition_types=types,
         labels=labels,
         identity=identity,
-        fingerprint=told,
         on_close=partial(shutil.rmtree, temporary, ignore_errors=True),
     )
 
 
-def _of_spool(
-    spooled: Spooled,
-    shown: str,
-    temporary: Path,
-    labels: Collection[str],
-    told: Callable[[], str | None] | None = None,
-) -> Dataset:
+def _of_spool(spooled: Spooled, shown: str, temporary: Path, labels: Collection[str]) -> Dataset:
     return ParquetDataset(
         spooled.files,
         shown,
@@ -229,7 +221,6 @@ def _of_spool(
         labels=labels,
         left_out=spooled.left_out,
         identity=spooled.identity,
-        fingerprint=told,
         on_close=partial(shutil.rmtree, temporary, ignore_errors=True),
     )
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pyarrow.types as pat
 
 from monitoring_jobs.data.normalisation import Values
@@ -227,17 +228,17 @@ def select(values: Values, selection: Selection) -> Values:
     return values.filter(selection)
 
 
-def statistic(value: object, data_type: pa.DataType) -> int | None:
-    """Return a parquet statistic in the units of ``Clock.thresholds``; None where it has none.
+def extremes(found: pq.Statistics, data_type: pa.DataType) -> tuple[int, int] | None:
+    """Return a parquet column's least and greatest value in the units of ``Clock.thresholds``.
 
-    Rounded down to whole units, which compares with a threshold as the exact value would.
+    None where there are none, and for floats too: their statistics leave out NaN, which is no
+    timestamp.
     """
-    if isinstance(value, datetime) and pat.is_timestamp(data_type):
-        wall = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-        return (wall - _EPOCH) // _MICROSECOND * _PER_SECOND[data_type.unit] // 10**6
-    if isinstance(value, date) and pat.is_date(data_type):
-        days = (value - _EPOCH.date()).days
-        return days if pat.is_date32(data_type) else days * 86_400_000
-    if isinstance(value, int) and pat.is_integer(data_type):
-        return value
-    return None  # floats too: their statistics leave out NaN, which is no timestamp
+    if pat.is_timestamp(data_type) or pat.is_date32(data_type):
+        # As they are stored; pyarrow would make them pandas objects, and import pandas for it.
+        least, greatest = found.min_raw, found.max_raw
+    elif pat.is_integer(data_type):
+        least, greatest = found.min, found.max
+    else:
+        return None
+    return (least, greatest) if isinstance(least, int) and isinstance(greatest, int) else None

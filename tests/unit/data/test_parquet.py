@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from monitoring_jobs.data.dataset import ColumnKind
-from monitoring_jobs.errors import ForbiddenSource, UnreadableDataset
+from monitoring_jobs.errors import ForbiddenSource, SourceUnavailable, UnreadableDataset
 from monitoring_jobs.windows import Window
 from tests.unit.data.conftest import DAY, Open
 
@@ -438,3 +438,15 @@ def test_reading_from_many_threads_gives_every_column(write: Write, open_file: O
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(total, range(20))) == [24.0 * n for n in range(20)]
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_not_mixed(
+    write: Write, open_file: Open, tmp_path: Path
+) -> None:
+    path = write("log.parquet", {"x": [1.0, 2.0]})
+    dataset = open_file(path)
+    assert dataset.read("x", ColumnKind.NUMERICAL).to_pylist() == [1.0, 2.0]
+    other = write("other.parquet", {"x": [3.0, 4.0]})
+    (tmp_path / other).replace(tmp_path / path)
+    with pytest.raises(SourceUnavailable, match="written again while it was read"):
+        dataset.read("x", ColumnKind.NUMERICAL)
