@@ -6,11 +6,12 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from monitoring_jobs.data.dataset import ColumnKind, Dataset
 from monitoring_jobs.statistics import ColumnStatistics, statistics_of
+from monitoring_jobs.statistics.buffers import to_arrow
 from monitoring_jobs.statistics.categorical import EncodedLabels
 from monitoring_jobs.statistics.groups import Groups, statistics_of_groups
 
@@ -43,14 +44,12 @@ def find_segments(dataset: Dataset, columns: Sequence[str]) -> tuple[list[Segmen
     """
     segments, crowded = [WHOLE], []
     for column in columns:
-        counted = pc.value_counts(dataset.read(column, ColumnKind.CATEGORICAL))
-        sized = pa.table(
-            {"value": counted.field("values").cast(pa.string()), "rows": counted.field("counts")}
-        ).filter(pc.field("value").is_valid())
-        order = [("rows", "descending"), ("value", "ascending")]
-        largest = sized.take(pc.select_k_unstable(sized, k=MAX_SEGMENTS, sort_keys=order))
-        segments += [Segment(column, value) for value in sorted(largest["value"].to_pylist())]
-        if sized.num_rows > MAX_SEGMENTS:
+        labels = EncodedLabels(dataset.read(column, ColumnKind.CATEGORICAL)).count()
+        # Labels ascend, and so they do among segments of the same size.
+        largest = np.argsort(-labels.counts, kind="stable")[:MAX_SEGMENTS]
+        values = labels.labels.take(to_arrow(np.sort(largest))).to_pylist()
+        segments += [Segment(column, value) for value in values]
+        if labels.distinct > MAX_SEGMENTS:
             crowded.append(column)
     return segments, crowded
 
@@ -95,7 +94,7 @@ class SegmentRows:
         """Return those of a column's values that lie in a segment."""
         if segment == WHOLE:
             return values
-        return values.take(pa.array(self._grouped(segment.column).rows(self._number(segment))))
+        return values.take(to_arrow(self._grouped(segment.column).rows(self._number(segment))))
 
     def count(self, segment: Segment) -> int:
         """Return how many rows lie in a segment."""

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 
 from monitoring_jobs.data.dataset import ColumnKind
+from monitoring_jobs.statistics.buffers import to_numpy, to_strings
 
 Values: TypeAlias = pa.Array | pa.ChunkedArray
 LABELS = pa.dictionary(pa.int32(), pa.string())
@@ -110,7 +111,7 @@ def _labels(array: pa.Array) -> pa.DictionaryArray:
     data_type = array.type
     if pat.is_null(data_type):
         return pa.DictionaryArray.from_arrays(
-            pa.nulls(len(array), pa.int32()), pa.array([], pa.string())
+            pa.nulls(len(array), pa.int32()), pa.nulls(0, pa.string())
         )
     if pat.is_float16(data_type):
         return _labels(array.cast(pa.float32()))
@@ -148,7 +149,7 @@ def _is_view(value_type: pa.DataType) -> bool:
 
 def _write_floats(values: pa.Array) -> list[str | None]:
     """Write 3.0 as 3 and everything else as its shortest form at its own precision."""
-    numbers = values.to_numpy(zero_copy_only=False)
+    numbers = to_numpy(values, null=np.nan)
     return [_write_float(number) for number in numbers]
 
 
@@ -198,7 +199,7 @@ def _relabel(
     encoded: pa.DictionaryArray, write: Callable[[pa.Array], list[str | None]]
 ) -> pa.DictionaryArray:
     """Replace the dictionary by its written labels; values that share a label become one."""
-    labels = pa.array(write(encoded.dictionary), pa.string()).dictionary_encode()
+    labels = to_strings(write(encoded.dictionary)).cast(pa.string()).dictionary_encode()
     indices = labels.indices.cast(pa.int32()).take(encoded.indices)
     return pa.DictionaryArray.from_arrays(indices, labels.dictionary)
 

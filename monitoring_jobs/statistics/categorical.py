@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from monitoring_jobs.statistics.buffers import to_mask, to_numpy, to_strings
+
 Integers = NDArray[np.int64]
 
 _NO_CODES = np.zeros(0, dtype=np.int32)
@@ -76,8 +78,7 @@ class CategoricalColumn:
 def positions_in(known: pa.Array, labels: pa.Array) -> Integers:
     """Return where each of ``labels`` stands among ``known``; -1 where it does not."""
     found = pc.index_in(labels, value_set=known)
-    positions: Integers = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return positions
+    return to_numpy(found, null=-1).astype(np.int64)
 
 
 def align(reference: CategoricalColumn, current: CategoricalColumn) -> tuple[Integers, Integers]:
@@ -96,7 +97,7 @@ def smallest(labels: pa.Array) -> str:
     numbers = as_numbers(labels)
     if numbers is None:
         return str(pc.min(labels).as_py())
-    return str(pc.min(labels.filter(pa.array(numbers == numbers.min()))).as_py())
+    return str(pc.min(labels.filter(to_mask(numbers == numbers.min()))).as_py())
 
 
 def as_numbers(labels: pa.Array) -> NDArray[np.float64] | None:
@@ -106,7 +107,7 @@ def as_numbers(labels: pa.Array) -> NDArray[np.float64] | None:
     or the greater label means the number.
     """
     try:
-        numbers: NDArray[np.float64] = labels.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        numbers: NDArray[np.float64] = to_numpy(labels.cast(pa.float64()), null=np.nan)
     except pa.ArrowInvalid:
         return None
     return numbers if numbers.size and np.isfinite(numbers).all() else None
@@ -142,7 +143,7 @@ class EncodedLabels:
             whole = whole.dictionary_encode()
         whole = whole.unify_dictionaries()
         self._indices: list[pa.Array] = [chunk.indices for chunk in whole.chunks]
-        self._dictionary = pa.array([], pa.large_string())
+        self._dictionary = pa.nulls(0, pa.large_string())
         if whole.num_chunks:
             self._dictionary = whole.chunk(0).dictionary.cast(pa.large_string())
         labels = pc.unique(self._dictionary).drop_null()
@@ -151,19 +152,19 @@ class EncodedLabels:
 
     def codes(self) -> NDArray[np.int32]:
         """Return each row's place in the dictionary; -1 where the row is null."""
-        parts = [indices.fill_null(-1).to_numpy() for indices in self._indices]
+        parts = [to_numpy(indices, null=-1) for indices in self._indices]
         return np.concatenate(parts).astype(np.int32, copy=False) if parts else _NO_CODES
 
     def positions_in(self, known: Sequence[str]) -> Integers:
         """Return where each row's label stands among ``known``; -1 where it does not."""
-        places = positions_in(pa.array(known, pa.large_string()), self._dictionary)
+        places = positions_in(to_strings(known), self._dictionary)
         return np.append(places, -1)[self.codes()]
 
     def count(self) -> CategoricalColumn:
         """Return the column of all rows."""
         occurrences = np.zeros(self._places.size, dtype=np.int64)
         for indices in self._indices:
-            codes = (indices.drop_null() if indices.null_count else indices).to_numpy()
+            codes = to_numpy(indices.drop_null() if indices.null_count else indices, null=-1)
             occurrences += np.bincount(codes, minlength=occurrences.size)
         return self._column(sum(map(len, self._indices)), occurrences)
 
@@ -177,7 +178,7 @@ class EncodedLabels:
         named = self._places >= 0
         np.add.at(counts, self._places[named], occurrences[named])
         used = counts > 0
-        labels = self._labels if used.all() else self._labels.filter(pa.array(used))
+        labels = self._labels if used.all() else self._labels.filter(to_mask(used))
         return CategoricalColumn(
             rows=rows, missing=rows - int(counts.sum()), labels=labels, counts=counts[used]
         )

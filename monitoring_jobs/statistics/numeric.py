@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from monitoring_jobs.statistics.buffers import to_numpy
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -167,13 +169,7 @@ def as_floats(values: pa.Array | pa.ChunkedArray) -> Floats:
     """
     if not pa.types.is_float64(values.type):
         values = values.cast(pa.float64(), safe=False)
-    if isinstance(values, pa.ChunkedArray) and values.num_chunks == 1:
-        values = values.chunk(0)
-    if isinstance(values, pa.ChunkedArray):
-        floats: Floats = values.to_numpy()
-    else:
-        floats = values.to_numpy(zero_copy_only=False)
-    return floats
+    return to_numpy(values, null=np.nan)
 
 
 def merge(reference: NumericColumn, current: NumericColumn) -> tuple[Floats, Integers]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.fixtures.monitors import MonitorFactory
 
 HEAVY = (
     "airflow",
@@ -58,6 +61,18 @@ def test_reading_a_monitor_file_imports_no_data_library() -> None:
 def test_light_commands_import_nothing_heavy(words: list[str]) -> None:
     code = f"from monitoring_jobs.cli import main\ntry: main({words!r})\nexcept SystemExit: pass"
     assert not imported_by(code) & set(HEAVY)
+
+
+def test_judging_a_window_imports_numpy_and_pyarrow_alone(
+    make_monitor: MonitorFactory, tmp_path: Path
+) -> None:
+    """What else is installed, pandas first, would take longer than the work."""
+    path = make_monitor(report={"when": "never"}, segments=["region"])
+    words = ["evaluate", str(path), "--start", "2026-11-20", "--end", "2026-11-21"]
+    words += ["--out", str(tmp_path / "out")]
+    code = f"from monitoring_jobs.cli import main\ntry: main({words!r})\nexcept SystemExit: pass"
+    assert imported_by(code) & set(HEAVY) == {"numpy", "pyarrow"}
+    assert (tmp_path / "out" / "evaluation.json").exists()
 
 
 def test_public_names_are_what_they_say() -> None:
