@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from monitoring_jobs.budget import Budget
 from monitoring_jobs.checks import drift, quality, schema
 from monitoring_jobs.checks.case import ColumnCase
 from monitoring_jobs.checks.labels import LabelledRows
@@ -27,8 +28,8 @@ from monitoring_jobs.statistics.categorical import CategoricalColumn, count_dupl
 
 Progress = Callable[[int, int, str], None]
 
-# Bytes that one row of one column may occupy while it is judged: values, sorted copy, scratch.
-_BYTES_PER_ROW = 64
+# While a column is judged it is held as it was read and as it is sorted.
+_COPIES = 2
 _MOST_CLASSES = 1000
 
 # As what a column may be judged, by its kind; one without any value agrees with everything.
@@ -80,8 +81,9 @@ class Comparison:
             progress: Called with columns done, columns in all, and the column's name.
         """
         measurements: list[Measurement] = []
-        with ThreadPoolExecutor(self._columns_in_flight()) as threads:
-            work = [(name, threads.submit(self._measure_column, name)) for name in names]
+        budget = Budget(self._settings.memory_mb * 2**20)
+        with ThreadPoolExecutor(self._settings.threads) as threads:
+            work = [(name, threads.submit(self._measure_within, budget, name)) for name in names]
             for done, (name, future) in enumerate(work, start=1):
                 measurements += future.result()
                 if progress is not None:
@@ -167,6 +169,11 @@ class Comparison:
                 yield name, kind
 
     # --- one column -------------------------------------------------------------------------------
+    def _measure_within(self, budget: Budget, name: str) -> list[Measurement]:
+        sides = [side for side in (self.current, self.reference) if name in side.columns]
+        with budget.taken(_COPIES * sum(side.size(name) for side in sides)):
+            return self._measure_column(name)
+
     def _measure_column(self, name: str) -> list[Measurement]:
         kind, segments = self.judged[name], self._segments
         values = self.current.read(name, ColumnKind(kind))
@@ -207,11 +214,6 @@ class Comparison:
     def _reference_has(self, segment: Segment) -> bool:
         kind = self.reference.columns.get(segment.column)
         return segment == WHOLE or kind in _READABLE["categorical"]
-
-    def _columns_in_flight(self) -> int:
-        rows = max(self.current.rows, self.reference.rows, 1)
-        fitting = self._settings.memory_mb * 2**20 // (rows * _BYTES_PER_ROW)
-        return max(1, min(self._settings.threads, fitting))
 
     # --- the dataset ------------------------------------------------------------------------------
     def _measure_dataset(

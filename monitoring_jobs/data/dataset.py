@@ -14,6 +14,9 @@ from monitoring_jobs.errors import UnreadableDataset
 if TYPE_CHECKING:
     from monitoring_jobs.data.files import DataFile
 
+# A float64, or a number into labels beside what the dictionary costs.
+BYTES_PER_VALUE = 8
+
 # Why a row is no row of the window.
 LEFT_OUT = ("before", "after", "no_timestamp")
 
@@ -64,6 +67,9 @@ class Dataset(Protocol):
     @property
     def files(self) -> Sequence[DataFile]:
         """The files that hold the rows; of what was copied, the copies."""
+
+    def size(self, name: str) -> int:
+        """Return about how many bytes a column takes once it is read, without reading it."""
 
     def read(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         """Return one column as float64 or as dictionary<int32, string>, nulls kept.

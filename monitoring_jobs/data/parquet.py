@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from monitoring_jobs.data.dataset import LEFT_OUT, ColumnKind, require_distinct
+from monitoring_jobs.data.dataset import (
+    BYTES_PER_VALUE,
+    LEFT_OUT,
+    ColumnKind,
+)
 from monitoring_jobs.data.files import DataFile
 from monitoring_jobs.data.identity import RowHash
 from monitoring_jobs.data.normalisation import (
@@ -27,17 +27,13 @@ from monitoring_jobs.data.normalisation import (
     normalise,
     sampled,
 )
+from monitoring_jobs.data.parquet_file import ParquetFile
 from monitoring_jobs.data.partitions import constant
-from monitoring_jobs.data.timestamps import Clock, Split, extremes, select, split
+from monitoring_jobs.data.timestamps import Clock, Split, select, split
 from monitoring_jobs.errors import (
-    DatasetMissing,
-    MonitoringError,
-    SourceUnavailable,
     UnreadableDataset,
 )
 from monitoring_jobs.windows import Window
-
-Stamp: TypeAlias = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,43 +42,6 @@ class _Group:
 
     number: int
     split: Split
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """One file: its footer is read once, its data by whoever asks for a column."""
-
-    file: DataFile
-    footer: pq.FileMetaData
-    schema: pa.Schema
-    stamp: Stamp | None
-
-    def read(self, group: int, name: str) -> pa.ChunkedArray:
-        """Return one column of one row group as it is stored; text comes dictionary-encoded."""
-        with unreadable(self.file.shown), self.file.open() as handle:
-            file = self._reader(handle, name)
-            return file.read_row_group(group, columns=[name], use_threads=False).column(name)
-
-    def read_groups(self, groups: Sequence[int], name: str) -> Iterator[pa.ChunkedArray]:
-        """Yield one column, row group by row group, from one opened file."""
-        with unreadable(self.file.shown), self.file.open() as handle:
-            file = self._reader(handle, name)
-            for group in groups:
-                table = file.read_row_group(group, columns=[name], use_threads=False)
-                yield table.column(name)
-
-    def _reader(self, handle: Any, name: str) -> pq.ParquetFile:
-        if _stamp(handle) != self.stamp:
-            raise SourceUnavailable(
-                f"{self.file.shown}: the file was written again while it was read", "try again"
-            )
-        text = kind_of(self.schema.field(name).type) is ColumnKind.CATEGORICAL
-        return pq.ParquetFile(
-            handle,
-            metadata=self.footer,
-            read_dictionary=[name] if text else None,
-            pre_buffer=self.file.filesystem is not None,
-        )
 
 
 class ParquetDataset:
@@ -117,7 +76,7 @@ class ParquetDataset:
         self._left_out_before, self._hash = left_out or {}, identity
         self._on_close = on_close
         self._lock = threading.RLock()
-        self._pieces = [_open(file) for file in files]
+        self._pieces = [ParquetFile.open(file) for file in files]
         stored = {name for piece in self._pieces for name in piece.schema.names}
         self._partitions = {
             name: data_type
@@ -225,7 +184,7 @@ class ParquetDataset:
         if self._window is None or self._clock is None:
             return Split(slice(0, total), total)
         try:
-            decided = _by_statistics(piece, group, self._clock, self._window)
+            decided = piece.place(group, self._clock, self._window)
             if decided is not None:
                 return decided
             whole = _Group(group, Split(slice(0, total), total))
@@ -237,6 +196,14 @@ class ParquetDataset:
             raise UnreadableDataset(f"{self._shown}: {exc.what}", exc.cure) from exc
 
     # --- data -----------------------------------------------------------------------------------
+    def size(self, name: str) -> int:
+        """Return about how many bytes a column takes once it is read, without reading it."""
+        size = self.rows * BYTES_PER_VALUE
+        if self._columns.get(name) is ColumnKind.CATEGORICAL:
+            for piece, groups in zip(self._pieces, self._selected, strict=True):
+                size += piece.size((group.number for group in groups if group.split.rows), name)
+        return size
+
     def read(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         """Return one column as float64 or as dictionary<int32, string>, nulls kept.
 
@@ -304,7 +271,7 @@ class ParquetDataset:
         piece = self._pieces[number]
         if name in piece.schema.names:
             numbers = [group.number for group in groups]
-            for group, values in zip(groups, piece.read_groups(numbers, name), strict=True):
+            for group, values in zip(groups, piece.read(numbers, name), strict=True):
                 yield select(values, group.split.selection)
             return
         data_type = self._partitions.get(name, pa.null())
@@ -329,68 +296,3 @@ class ParquetDataset:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _open(file: DataFile) -> _Piece:
-    with unreadable(file.shown), file.open() as handle:
-        stamp = _stamp(handle)
-        footer = pq.read_metadata(handle)
-        schema = footer.schema.to_arrow_schema()
-    require_distinct(schema.names, file.shown)
-    return _Piece(file, footer, schema, stamp)
-
-
-def _stamp(handle: Any) -> Stamp | None:
-    """Return what tells a local file from one put in its place; None of a remote one."""
-    if isinstance(handle, io.RawIOBase):
-        return None
-    found = os.fstat(handle.fileno())
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-@contextmanager
-def unreadable(shown: str) -> Iterator[None]:
-    """Translate what pyarrow raises over a broken file; errors of the storage pass by."""
-    try:
-        yield
-    except MonitoringError:
-        raise
-    except FileNotFoundError as exc:
-        raise DatasetMissing(f"{shown}: no such file", "check the path") from exc
-    except (pa.ArrowException, OSError, ValueError, UnicodeDecodeError) as exc:
-        raise UnreadableDataset(
-            f"{shown}: cannot be read as parquet: {type(exc).__name__}",
-            "the file is corrupt, truncated or of another format; write it again",
-        ) from exc
-
-
-def _by_statistics(piece: _Piece, group: int, clock: Clock, window: Window) -> Split | None:
-    """Decide by the footer's minimum and maximum where a row group lies; None: it must be read."""
-    metadata = piece.footer.row_group(group)
-    found = _statistics(piece, metadata, clock.column)
-    if found is None or found.null_count is None or not found.has_min_max:
-        return None
-    data_type = piece.schema.field(clock.column).type
-    bounds = extremes(found, data_type)
-    if bounds is None:
-        return None
-    lowest, highest = bounds
-    low, high = clock.thresholds(data_type, window)
-    rows = metadata.num_rows - found.null_count
-    decided = Split(slice(0, 0), 0, no_timestamp=found.null_count)
-    if highest < low:
-        return replace(decided, before=rows)
-    if lowest >= high:
-        return replace(decided, after=rows)
-    if lowest >= low and highest < high and found.null_count == 0:
-        return Split(slice(0, rows), rows)
-    return None
-
-
-def _statistics(piece: _Piece, metadata: pq.RowGroupMetaData, name: str) -> pq.Statistics | None:
-    """Return the statistics of a flat column, found by its place among the leaves."""
-    leaf = next(
-        (i for i in range(metadata.num_columns) if piece.footer.schema.column(i).path == name),
-        None,
-    )
-    return None if leaf is None else metadata.column(leaf).statistics

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from monitoring_jobs.data.dataset import LEFT_OUT, ColumnKind, Dataset
+from monitoring_jobs.data.dataset import BYTES_PER_VALUE, LEFT_OUT, ColumnKind, Dataset
 from monitoring_jobs.data.files import DataFile
 from monitoring_jobs.errors import SourceUnavailable
 
@@ -137,6 +137,10 @@ class _RememberedDataset:
     @property
     def files(self) -> Sequence[DataFile]:
         return self._opened().files
+
+    def size(self, name: str) -> int:
+        del name  # what is not read again is mapped, a value at a time
+        return self._known.rows * BYTES_PER_VALUE
 
     def read(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         return self._opened().read(name, kind)
