@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import pyarrow as pa
@@ -200,16 +200,25 @@ class Comparison:
         """Return what is known of the reference's segments; nothing of those it cannot have."""
         if name not in self.reference.columns:
             return {}
-        named = {str(segment): segment for segment in segments if self._reference_has(segment)}
+        # Read at most once, and not at all where the cache knows every segment.
+        read = cache(lambda: self.reference.read(name, ColumnKind(kind)))
+        together: dict[str, list[Segment]] = {}
+        for segment in segments:
+            if self._reference_has(segment):
+                together.setdefault(segment.column, []).append(segment)
+        found: dict[Segment, ColumnStatistics] = {}
+        for kept in together.values():
+            compute = partial(self._compute_reference, read, kept)
+            names = [str(segment) for segment in kept]
+            known = self._cache.get(self.reference.identity, name, kind, names, compute)
+            found.update(zip(kept, known, strict=True))
+        return found
 
-        def compute(lacking: Sequence[str]) -> dict[str, ColumnStatistics]:
-            values = self.reference.read(name, ColumnKind(kind))
-            wanted = [named[text] for text in lacking]
-            found = self._reference_rows.statistics(values, wanted)
-            return {str(segment): statistics for segment, statistics in found.items()}
-
-        kept = self._cache.get(self.reference.identity, name, kind, list(named), compute)
-        return {named[text]: statistics for text, statistics in kept.items()}
+    def _compute_reference(
+        self, read: Callable[[], pa.ChunkedArray], segments: Sequence[Segment]
+    ) -> list[ColumnStatistics]:
+        found = self._reference_rows.statistics(read(), segments)
+        return [found[segment] for segment in segments]
 
     def _reference_has(self, segment: Segment) -> bool:
         kind = self.reference.columns.get(segment.column)
@@ -227,8 +236,11 @@ class Comparison:
                 ids = self.current.read(str(id_column), ColumnKind.CATEGORICAL)
             elif id_column in self.current.columns:
                 yield _unreadable("quality", "duplicate_ids", str(id_column), "ids", self.current)
+        by_segment: dict[str, list[Measurement]] = {}
+        for measurement in columns:
+            by_segment.setdefault(measurement.segment, []).append(measurement)
         for segment in segments:
-            own = [m for m in columns if m.segment == str(segment)]
+            own = by_segment.get(str(segment), [])
             if checks.quality is not False:
                 known = self._reference_has(segment)
                 yield from quality.check_dataset(

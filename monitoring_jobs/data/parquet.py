@@ -33,7 +33,11 @@ from monitoring_jobs.data.timestamps import Clock, Split, select, split
 from monitoring_jobs.errors import (
     UnreadableDataset,
 )
+from monitoring_jobs.statistics.buffers import to_arrow
 from monitoring_jobs.windows import Window
+
+# A process may have a thousand files open on most machines.
+_MOST_OPEN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,9 @@ class ParquetDataset:
         self._left_out_before, self._hash = left_out or {}, identity
         self._on_close = on_close
         self._lock = threading.RLock()
-        self._pieces = [ParquetFile.open(file) for file in files]
+        self._pieces = [
+            ParquetFile.open(file, most_idle=_MOST_OPEN // len(files)) for file in files
+        ]
         stored = {name for piece in self._pieces for name in piece.schema.names}
         self._partitions = {
             name: data_type
@@ -242,7 +248,7 @@ class ParquetDataset:
         for values in self._values(name):
             left, right = np.searchsorted(drawn, [first, first + len(values)])
             if left < right:
-                taken = values.take(pa.array(drawn[left:right] - first))
+                taken = values.take(to_arrow(drawn[left:right] - first))
                 parts.append(normalise(taken, kind) if readable else sampled(taken))
             first += len(values)
         if readable:
@@ -282,6 +288,8 @@ class ParquetDataset:
     # --- the end --------------------------------------------------------------------------------
     def close(self) -> None:
         """Remove what was spooled."""
+        for piece in self._pieces:
+            piece.close()
         if self._on_close is not None:
             self._on_close()
             self._on_close = None

@@ -6,8 +6,8 @@ import io
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,7 +27,7 @@ from monitoring_jobs.windows import Window
 _Stamp: TypeAlias = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ParquetFile:
     """A file that is there and has a footer; safe to read from several threads.
 
@@ -37,6 +37,7 @@ class ParquetFile:
         schema: Its columns.
         leaves: The places of flat columns in the footer.
         stamp: What tells it from another one that is put in its place; None of a remote file.
+        most_idle: How many readers may stay open until ``close``.
     """
 
     file: DataFile
@@ -44,10 +45,16 @@ class ParquetFile:
     schema: pa.Schema
     leaves: Mapping[str, int]
     stamp: _Stamp | None
+    most_idle: int
+    _idle: list[tuple[BinaryIO, pq.ParquetFile]] = field(default_factory=list, repr=False)
 
     @classmethod
-    def open(cls, file: DataFile) -> ParquetFile:
+    def open(cls, file: DataFile, *, most_idle: int = 0) -> ParquetFile:
         """Read a footer.
+
+        Args:
+            file: Where it is.
+            most_idle: How many readers may stay open until ``close``.
 
         Raises:
             DatasetMissing: There is no such file.
@@ -60,7 +67,7 @@ class ParquetFile:
             schema = footer.schema.to_arrow_schema()
         require_distinct(schema.names, file.shown)
         leaves = {footer.schema.column(n).path: n for n in range(len(footer.schema))}
-        return cls(file, footer, schema, leaves, stamp)
+        return cls(file, footer, schema, leaves, stamp, most_idle)
 
     def read(self, groups: Sequence[int], name: str) -> Iterator[pa.ChunkedArray]:
         """Yield one column as it is stored, row group by row group; text comes with a dictionary.
@@ -69,21 +76,49 @@ class ParquetFile:
             UnreadableDataset: The data is damaged.
             SourceUnavailable: The object storage does not answer, or the file is another one now.
         """
-        with _translated(self.file.shown), self.file.open() as handle:
-            if _stamp(handle) != self.stamp:
-                raise SourceUnavailable(
-                    f"{self.file.shown}: the file was written again while it was read", "try again"
-                )
-            text = kind_of(self.schema.field(name).type) is ColumnKind.CATEGORICAL
-            file = pq.ParquetFile(
-                handle,
-                metadata=self.footer,
-                read_dictionary=[name] if text else None,
-                pre_buffer=self.file.filesystem is not None,
-            )
+        with _translated(self.file.shown), self._reader() as reader:
             for group in groups:
-                table = file.read_row_group(group, columns=[name], use_threads=False)
+                table = reader.read_row_group(group, columns=[name], use_threads=False)
                 yield table.column(name)
+
+    @contextmanager
+    def _reader(self) -> Iterator[pq.ParquetFile]:
+        """Lend a reader: to make one takes a look at every column, too long to do for each."""
+        try:
+            handle, reader = self._idle.pop()
+        except IndexError:
+            handle = self.file.open()
+            reader = self._open_reader(handle)
+        try:
+            self._require_unchanged(handle)
+            yield reader
+        except BaseException:
+            handle.close()
+            raise
+        if len(self._idle) < self.most_idle:
+            self._idle.append((handle, reader))
+        else:
+            handle.close()
+
+    def _require_unchanged(self, handle: BinaryIO) -> None:
+        if _stamp(handle) != self.stamp:
+            raise SourceUnavailable(
+                f"{self.file.shown}: the file was written again while it was read", "try again"
+            )
+
+    def _open_reader(self, handle: BinaryIO) -> pq.ParquetFile:
+        is_text = ((f.name, kind_of(f.type) is ColumnKind.CATEGORICAL) for f in self.schema)
+        return pq.ParquetFile(
+            handle,
+            metadata=self.footer,
+            read_dictionary=[name for name, text in is_text if text],
+            pre_buffer=self.file.filesystem is not None,
+        )
+
+    def close(self) -> None:
+        """Close the readers; the next read opens another."""
+        while self._idle:
+            self._idle.pop()[0].close()
 
     def size(self, groups: Iterable[int], name: str) -> int:
         """Return how many bytes a column takes in some row groups before they are compressed."""

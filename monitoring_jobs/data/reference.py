@@ -22,7 +22,7 @@ from monitoring_jobs.statistics.numeric import NumericColumn
 log = logging.getLogger(__name__)
 
 # Raise it when a column is normalised or summarized differently: old entries are then never found.
-VERSION = 2
+VERSION = 3
 _SUFFIX = ".stats"
 _MAGIC = b"monitoring-stats\n"
 _ALIGNMENT = 64
@@ -60,31 +60,35 @@ class ReferenceCache:
         column: str,
         kind: str,
         segments: Sequence[str],
-        compute: Callable[[Sequence[str]], Mapping[str, ColumnStatistics]],
-    ) -> dict[str, ColumnStatistics]:
-        """Return the statistics of a reference column, computing those that are not kept.
+        compute: Callable[[], Sequence[ColumnStatistics]],
+    ) -> Sequence[ColumnStatistics]:
+        """Return the statistics of a reference column, computing them where they are not kept.
 
         Args:
             reference_id: Content hash of the reference.
             column: Name of the column.
             kind: ``numerical`` or ``categorical``: what it was read as.
-            segments: Names of segments; the empty one is that of all rows.
-            compute: Called once with all segments that have no sound entry.
+            segments: Names of segments that are kept together; the empty one is that of all rows.
+            compute: Called where there is no sound entry; returns those of each segment in order.
         """
         if self._max_bytes <= 0:
-            return dict(compute(segments))
-        paths = {segment: self._path(reference_id, column, kind, segment) for segment in segments}
-        found = {segment: self._find(path, column, kind) for segment, path in paths.items()}
-        lacking = [segment for segment, statistics in found.items() if statistics is None]
-        computed = compute(lacking) if lacking else {}
-        for segment, statistics in computed.items():
-            self._keep(paths[segment], statistics.to_arrays())
-        kept = {segment: statistics for segment, statistics in found.items() if statistics}
-        return {**kept, **computed}
+            return compute()
+        path = self._path(reference_id, column, kind, *segments)
+        found = self._find(path, column, kind, len(segments))
+        if found is None:
+            found = compute()
+            self._keep(path, found)
+        return found
 
-    def _find(self, path: Path, column: str, kind: str) -> ColumnStatistics | None:
+    def _find(
+        self, path: Path, column: str, kind: str, count: int
+    ) -> Sequence[ColumnStatistics] | None:
         try:
-            found = _KINDS[kind].from_arrays(_load(path))
+            parts: list[dict[str, np.ndarray]] = [{} for _ in range(count)]
+            for name, values in _load(path).items():
+                number, _, own = name.partition(" ")
+                parts[int(number)][own] = values
+            found = [_KINDS[kind].from_arrays(arrays) for arrays in parts]
         except FileNotFoundError:
             return None
         except (_Corrupt, OSError, ValueError, KeyError, TypeError, IndexError) as exc:
@@ -103,7 +107,12 @@ class ReferenceCache:
         name = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
         return self._folder / name[:2] / (name + _SUFFIX)
 
-    def _keep(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    def _keep(self, path: Path, found: Sequence[ColumnStatistics]) -> None:
+        arrays = {
+            f"{number} {name}": values
+            for number, statistics in enumerate(found)
+            for name, values in statistics.to_arrays().items()
+        }
         try:
             written = _store(path, arrays)
         except (OSError, ValueError) as exc:

@@ -440,13 +440,38 @@ def test_reading_from_many_threads_gives_every_column(write: Write, open_file: O
         assert list(threads.map(total, range(20))) == [24.0 * n for n in range(20)]
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_not_mixed(
+def test_a_file_that_is_written_again_while_it_is_read_is_not_mixed(
     write: Write, open_file: Open, tmp_path: Path
 ) -> None:
     path = write("log.parquet", {"x": [1.0, 2.0]})
     dataset = open_file(path)
-    assert dataset.read("x", ColumnKind.NUMERICAL).to_pylist() == [1.0, 2.0]
+    assert dataset.read("x", NUMERICAL).to_pylist() == [1.0, 2.0]
     other = write("other.parquet", {"x": [3.0, 4.0]})
-    (tmp_path / other).replace(tmp_path / path)
+    (tmp_path / path).write_bytes((tmp_path / other).read_bytes())
     with pytest.raises(SourceUnavailable, match="written again while it was read"):
-        dataset.read("x", ColumnKind.NUMERICAL)
+        dataset.read("x", NUMERICAL)
+
+
+def test_a_file_that_is_replaced_after_its_footer_was_read_is_not_mixed(
+    write: Write, open_file: Open, tmp_path: Path
+) -> None:
+    path = write("log.parquet", {"x": [1.0, 2.0]})
+    dataset = open_file(path)
+    (tmp_path / write("other.parquet", {"x": [3.0, 4.0]})).replace(tmp_path / path)
+    with pytest.raises(SourceUnavailable, match="written again while it was read"):
+        dataset.read("x", NUMERICAL)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_readers_are_closed_with_the_dataset(write: Write, open_file: Open) -> None:
+    write("log/a.parquet", {"x": [1.0]})
+    write("log/b.parquet", {"x": [2.0]})
+    before = open_files()
+    dataset = open_file("log")
+    assert dataset.read("x", NUMERICAL).to_pylist() == [1.0, 2.0]
+    assert open_files() == before + 2
+    dataset.close()
+    assert open_files() == before

@@ -32,8 +32,8 @@ def get(
     compute: Callable[[], ColumnStatistics],
 ) -> ColumnStatistics:
     """Ask for one segment."""
-    computed = cache.get(reference, column, kind, [segment], lambda _: {segment: compute()})
-    return computed[segment]
+    (found,) = cache.get(reference, column, kind, [segment], lambda: [compute()])
+    return found
 
 
 def entries(folder: Path) -> list[Path]:
@@ -160,3 +160,14 @@ def test_processes_share_a_folder_while_entries_come_and_go(tmp_path: Path) -> N
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         assert all(pool.starmap(_work, [(tmp_path, seed) for seed in range(2)]))
     assert not [path for path in entries(tmp_path) if path.suffix == ".tmp"]
+
+
+def test_segments_that_are_asked_for_together_are_kept_together(tmp_path: Path) -> None:
+    cache = ReferenceCache(tmp_path, 10**7)
+    columns = [numbers(1.0), numbers(2.0)]
+    cache.get(REFERENCE, "x", "numerical", ["r=a", "r=b"], lambda: columns)
+    found = cache.get(REFERENCE, "x", "numerical", ["r=a", "r=b"], lambda: [refuse()])
+    assert [column.to_arrays()["sorted"][1] for column in found] == [1.0, 2.0]
+    assert len(entries(tmp_path)) == 1
+    other = cache.get(REFERENCE, "x", "numerical", ["r=b", "r=a"], lambda: columns[::-1])
+    assert [column.to_arrays()["sorted"][1] for column in other] == [2.0, 1.0]
