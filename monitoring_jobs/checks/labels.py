@@ -10,6 +10,7 @@ from typing import Literal, Self, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from monitoring_jobs.statistics.buffers import to_numpy, to_strings
 from monitoring_jobs.statistics.categorical import as_numbers
 from monitoring_jobs.statistics.numeric import Floats, Integers
 
@@ -155,12 +156,7 @@ def floats(values: Values) -> Floats:
     """Return an arrow column of numbers as float64 with NaN for nulls."""
     if not pa.types.is_float64(values.type):
         values = values.cast(pa.float64(), safe=False)
-    numbers: Floats = (
-        values.to_numpy()
-        if isinstance(values, pa.ChunkedArray)
-        else values.to_numpy(zero_copy_only=False)
-    )
-    return numbers
+    return to_numpy(values, null=np.nan)
 
 
 def _encode(values: Values) -> tuple[list[str], Integers]:
@@ -172,7 +168,7 @@ def _encode(values: Values) -> tuple[list[str], Integers]:
     if not len(whole):
         return [], np.zeros(0, dtype=np.int64)
     labels: list[str | None] = whole.chunk(0).dictionary.to_pylist()
-    codes = np.concatenate([c.indices.fill_null(-1).to_numpy() for c in whole.chunks])
+    codes = np.concatenate([to_numpy(c.indices, null=-1) for c in whole.chunks])
     used = np.bincount(codes + 1, minlength=len(labels) + 1)[1:] > 0
     kept = [i for i, label in enumerate(labels) if used[i] and label is not None]
     position = np.full(len(labels) + 1, -1, dtype=np.int64)
@@ -195,7 +191,7 @@ def _spelling(labels: set[str]) -> dict[str, str]:
     as_text = {label: label for label in labels}
     truths = {label: Decimal(_TRUTH[label.lower()]) for label in labels if label.lower() in _TRUTH}
     rest = sorted(labels - truths.keys())
-    if rest and as_numbers(pa.array(rest, pa.string())) is None:
+    if rest and as_numbers(to_strings(rest)) is None:
         return as_text
     try:
         # Exact, for a float64 would make one class of two long integers.
@@ -213,7 +209,7 @@ def _spelling(labels: set[str]) -> dict[str, str]:
 
 def _ascending(names: set[str]) -> tuple[str, ...]:
     ordered = sorted(names)
-    numbers = as_numbers(pa.array(ordered, pa.string()))
+    numbers = as_numbers(to_strings(ordered))
     if numbers is not None:
         ordered = [ordered[i] for i in np.argsort(numbers, kind="stable")]
     return tuple(ordered)

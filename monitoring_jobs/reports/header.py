@@ -97,8 +97,9 @@ def _cells(m: Measurement) -> tuple[str, ...]:
 
 def _notes(sampled: tuple[int, int], left_out: Mapping[str, str]) -> str:
     notes = (
-        "<p>Verdict, drift scores and this table are of all rows; distributions and the "
-        f"summary below are drawn from a sample of {sampled[0]:,} and {sampled[1]:,} rows.</p>"
+        "<p>Verdict, drift scores and the numbers of the window are of all rows. Distributions, "
+        "numbers of the reference and what is called a sample are drawn from "
+        f"{sampled[0]:,} and {sampled[1]:,} rows.</p>"
     )
     if left_out:
         listed = "; ".join(

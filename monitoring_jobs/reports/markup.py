@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import json
 import unicodedata
 from collections.abc import Iterable
 
@@ -11,11 +12,6 @@ from collections.abc import Iterable
 _LOOKALIKES = str.maketrans({"<": "\u2039", ">": "\u203a", "&": "\uff06"})
 _IN_SCRIPT = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
-_DATA_LINES = ("    var metric_", "    var additional_graphs_metric_")
-_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "font-src data:; img-src data: blob:; base-uri 'none'; form-action 'none'"
 )
 
 
@@ -53,35 +49,7 @@ def escape(text: object) -> str:
     return html.escape(visible(str(text)), quote=True)
 
 
-def finish_page(page: str, *, title: str, header: str) -> str:
-    """Make Evidently's page inert and give it a title and a header.
-
-    Args:
-        page: What Evidently rendered: data as JSON in a script element, one variable a line.
-        title: Plain text.
-        header: HTML.
-
-    Raises:
-        ValueError: The page does not have the shape that is known to be safe.
-    """
-    lines = page.lstrip().split("\n")
-    data = [number for number, line in enumerate(lines) if line.startswith(_DATA_LINES)]
-    if len(data) != len(_DATA_LINES):
-        raise ValueError("Evidently's page has an unknown shape; is its version the pinned one?")
-    for number in data:
-        # Inside JSON these characters occur in strings only, where \u escapes mean the same.
-        lines[number] = lines[number].translate(_IN_SCRIPT)
-    head = (
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<title>{escape(title)}</title>"
-    )
-    _insert_after(lines, "<head>", head)
-    _insert_after(lines, "<body>", header)
-    return "\n".join(lines)
-
-
-def _insert_after(lines: list[str], tag: str, text: str) -> None:
-    places = [number for number, line in enumerate(lines) if line.strip() == tag]
-    if not places:
-        raise ValueError(f"Evidently's page has no {tag}; is its version the pinned one?")
-    lines.insert(places[0] + 1, text)
+def in_script(data: object) -> str:
+    """Return data as JSON that breaks out of no script element; it means the same."""
+    # Inside JSON these characters occur in strings only, where backslash escapes mean the same.
+    return json.dumps(data, separators=(",", ":")).translate(_IN_SCRIPT)

@@ -6,25 +6,40 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring_jobs.reports.sample import OTHER, Sample, clean_sample
+from monitoring_jobs.reports import drawings
+from monitoring_jobs.reports.drawings import draw_columns
+from monitoring_jobs.reports.sample import (
+    OTHER,
+    DrawnRows,
+    SampledColumn,
+    read_columns,
+    wanted_columns,
+)
 
 
-def clean(values: Any, other: Any = None, **roles: Any) -> Sample:
+def clean(
+    values: Any, other: Any = None, *, left_out: dict[str, str] | None = None, **roles: Any
+) -> list[SampledColumn]:
     current = pa.table({"x": values})
     reference = pa.table({"x": values if other is None else other})
-    return clean_sample(
-        current,
-        reference,
-        numerical=roles.pop("numerical", ()),
-        categorical=roles.pop("categorical", ()),
-        **roles,
+    top = {"top": roles.pop("top")} if "top" in roles else {}
+    given = {"numerical": (), "categorical": (), **roles}
+    wanted = wanted_columns(**given)
+    return list(
+        read_columns(current, reference, wanted, {} if left_out is None else left_out, **top)
     )
+
+
+def current(column: SampledColumn) -> list[Any]:
+    return [
+        None if isinstance(value, float) and math.isnan(value) else value
+        for value in column.shown()[0]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +58,7 @@ def clean(values: Any, other: Any = None, **roles: Any) -> Sample:
 def test_f07_numbers_of_every_type_become_floats(values: Any, expected: list[Any]) -> None:
     [column] = clean(values, numerical=["x"])
     assert column.current.dtype == "float64"
-    assert [None if math.isnan(v) else v for v in column.current] == expected
+    assert current(column) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,14 +75,14 @@ def test_f07_numbers_of_every_type_become_floats(values: Any, expected: list[Any
 )
 def test_f07_labels_of_every_type_become_text(values: Any, expected: list[Any]) -> None:
     [column] = clean(values, categorical=["x"])
-    assert [None if pd.isna(v) else v for v in column.current] == expected
+    assert current(column) == expected
 
 
 @pytest.mark.parametrize("values", [pa.array(["a"]), pa.array([[1]]), pa.array([b"x"])])
 def test_f06_text_is_never_read_as_numbers(values: Any) -> None:
-    sample = clean(values, numerical=["x"])
-    assert not sample.columns
-    assert "not numbers" in sample.left_out["x"]
+    left_out: dict[str, str] = {}
+    assert not clean(values, numerical=["x"], left_out=left_out)
+    assert "not numbers" in left_out["x"]
 
 
 def test_type_decides_for_columns_of_no_declared_kind() -> None:
@@ -75,17 +90,21 @@ def test_type_decides_for_columns_of_no_declared_kind() -> None:
     assert [c.kind for c in clean(pa.array(["1"]), others=["x"])] == ["cat"]
 
 
-def test_column_is_drawable_where_both_sides_have_a_value() -> None:
+def test_column_is_drawn_where_both_sides_have_a_value() -> None:
     values, nothing = pa.array([1.0]), pa.array([None], pa.float64())
-    assert [c.is_drawable for c in clean(values, numerical=["x"])] == [True]
-    assert [c.is_drawable for c in clean(nothing, values, numerical=["x"])] == [False]
-    assert [c.is_drawable for c in clean(values, nothing, numerical=["x"])] == [False]
+    for sides, is_drawn in (
+        ((values,), True),
+        ((nothing, values), False),
+        ((values, nothing), False),
+    ):
+        drawings = draw_columns(clean(*sides, numerical=["x"]), ["x"], {})
+        assert (drawings["x"].figure is not None) is is_drawn
 
 
 @given(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=60), st.integers(1, 5))
 def test_f14_labels_are_few_and_no_row_is_lost(values: list[str | None], top: int) -> None:
     [column] = clean(pa.array(values, pa.string()), categorical=["x"], top=top)
-    shown = [value for value in column.current if not pd.isna(value)]
+    shown = [value for value in column.shown()[0] if value is not None]
     assert len(set(shown)) <= top + 1
     assert len(shown) == sum(value is not None for value in values)
     distinct = {value for value in values if value is not None}
@@ -97,7 +116,7 @@ def test_f14_rare_labels_of_both_sides_become_one() -> None:
     current = pa.array(["a"] * 5 + ["b"] * 3 + ["new1", "new2"])
     reference = pa.array(["a"] * 5 + ["b"] * 3 + ["old1", "old2"])
     [column] = clean(current, reference, categorical=["x"], top=2)
-    assert set(column.current) == set(column.reference) == {"a", "b", OTHER}
+    assert [set(side) for side in column.shown()] == [{"a", "b", OTHER}] * 2
 
 
 @given(
@@ -108,10 +127,51 @@ def test_f08_histogram_counts_every_finite_value(current: Any, reference: Any) -
     [column] = clean(
         pa.array(current, pa.float64()), pa.array(reference, pa.float64()), numerical=["x"]
     )
-    if not column.is_drawable:
+    drawing = draw_columns([column], ["x"], {})["x"]
+    if drawing.figure is None:
         return
-    bins, counts, reference_counts = column.histogram()
-    assert len(bins) == len(counts) == len(reference_counts)
-    assert sum(counts) == np.isfinite(current).sum()
-    assert sum(reference_counts) == np.isfinite(reference).sum()
-    assert all(math.isfinite(middle) for middle in bins)
+    assert len(drawing.x) == len(drawing.current) == len(drawing.reference)
+    assert sum(drawing.current) == np.isfinite(current).sum()
+    assert sum(drawing.reference) == np.isfinite(reference).sum()
+    assert all(math.isfinite(middle) for middle in drawing.x)
+
+
+class _Dataset:
+    """Rows that tell which columns were asked for at a time."""
+
+    columns = dict.fromkeys([f"c{number}" for number in range(40)], "numerical")
+    rows = 1000
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    def sample(self, names: Any, rows: int, seed: int) -> pa.Table:
+        self.asked.append(list(names))
+        drawn = np.random.default_rng(seed).choice(self.rows, min(rows, self.rows), replace=False)
+        return pa.table({name: drawn.astype("float64") for name in names})
+
+
+def test_f13_wide_samples_are_read_a_few_columns_at_a_time_and_each_once() -> None:
+    dataset = _Dataset()
+    rows = DrawnRows(dataset, 50, seed=7)
+    wanted = wanted_columns(list(dataset.columns), ())
+    columns = list(read_columns(rows, rows, wanted, {}))
+    assert rows.num_rows == 50
+    assert len(columns) == 40
+    assert all((column.current == columns[0].current).all() for column in columns)
+    assert max(map(len, dataset.asked)) <= 16
+    read = [name for names in dataset.asked[::2] for name in names]
+    assert read == list(dataset.columns)
+
+
+def test_f13_columns_beyond_the_last_that_is_drawn_are_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drawings, "MOST_COLUMNS_DRAWN", 10)
+    dataset, left_out = _Dataset(), {}
+    rows = DrawnRows(dataset, 50, seed=7)
+    wanted = wanted_columns(list(dataset.columns), ())
+    drawn = draw_columns(read_columns(rows, rows, wanted, left_out), wanted, left_out)
+    assert len(drawn) == 10
+    assert len(dataset.asked) == 2, "one batch of each side"
+    assert len(left_out) == 30
