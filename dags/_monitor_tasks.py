@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from _connections import settings_from_connections
 from _shared import failed_siblings, guarded, window_of
-from airflow.sdk import BaseSensorOperator, Context, get_current_context, task
+from airflow.sdk import BaseSensorOperator, Context, get_current_context, literal, task
 
 from monitoring_jobs.evaluate import evaluate
 from monitoring_jobs.monitor_files import load_monitor
+from monitoring_jobs.parts import ColumnGroup
 from monitoring_jobs.publish import WRITTEN, publish, publish_failure
+from monitoring_jobs.split import evaluate_part
 from monitoring_jobs.windows import Window, utc_text
 
 
@@ -33,13 +35,28 @@ class LateRowsSensor(BaseSensorOperator):
             return datetime.now(UTC) >= window_of(context, spec).end + spec.patience.nominal
 
 
-@task(task_id="evaluate", execution_timeout=timedelta(hours=2), multiple_outputs=False)
-def evaluate_window(path: str) -> dict[str, Any]:
-    """Judge the window of this run; return where the evaluation is, and its verdict."""
+@task(
+    execution_timeout=timedelta(hours=2),
+    multiple_outputs=False,
+    map_index_template="columns {{ task.op_kwargs['number'] }} of {{ task.op_kwargs['count'] }}",
+)
+def evaluate_columns(path: str, *, number: int, count: int) -> dict[str, Any]:
+    """Judge a group of columns of this run's window; return how many these are."""
     with guarded():
         spec = load_monitor(path)
         window = window_of(get_current_context(), spec)
-        evaluation = evaluate(spec, window, settings_from_connections(spec))
+        group = ColumnGroup(number, count)
+        part = evaluate_part(spec, window, settings_from_connections(spec), group)
+    return {"part": str(group), "columns": len(group.of(part.basis.columns))}
+
+
+@task(task_id="evaluate", execution_timeout=timedelta(hours=2), multiple_outputs=False)
+def evaluate_window(path: str, join: int | None = None) -> dict[str, Any]:
+    """Judge the window of this run, or join its parts; return where it is, and its verdict."""
+    with guarded():
+        spec = load_monitor(path)
+        window = window_of(get_current_context(), spec)
+        evaluation = evaluate(spec, window, settings_from_connections(spec), join=join)
     return {
         "monitor": evaluation.monitor,
         "start": utc_text(evaluation.window.start),
@@ -48,6 +65,20 @@ def evaluate_window(path: str) -> dict[str, Any]:
         "rows": evaluation.rows.current,
         "report": evaluation.report,
     }
+
+
+def evaluation(path: str, count: int, on_failure: Callable[[Context], None]) -> tuple[Any, Any]:
+    """Return the first and the last task of an evaluation: one and the same unless it is split."""
+    if count == 1:
+        whole = evaluate_window.override(on_failure_callback=on_failure)(literal(path))
+        return whole, whole
+    columns = evaluate_columns.override(on_failure_callback=on_failure).partial(
+        path=literal(path), count=count
+    )
+    parts = columns.expand(number=list(range(1, count + 1)))
+    joined = evaluate_window.override(on_failure_callback=on_failure)(literal(path), count)
+    parts >> joined
+    return parts, joined
 
 
 @task(execution_timeout=timedelta(minutes=15), multiple_outputs=False)

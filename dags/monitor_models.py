@@ -7,10 +7,10 @@ it: a rerun replaces what an earlier run wrote, and only the newest window reach
 from __future__ import annotations
 
 from _broken_monitors import broken_dag, dag_ids
-from _monitor_tasks import LateRowsSensor, evaluate_window, publish_to
+from _monitor_tasks import LateRowsSensor, evaluation, publish_to
 from _shared import MONITOR_DAG, WINDOW_PARAMS, monitors_folder, report_failure, task_defaults
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule, literal
+from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
 from monitoring_jobs.monitor_files import load_folder
 from monitoring_jobs.spec import MonitorSpec
@@ -28,12 +28,11 @@ def monitor_dag(dag_id: str, path: str, spec: MonitorSpec) -> DAG:
         tags=["monitoring", "monitor"],
         **MONITOR_DAG,
     ) as dag:
-        file = literal(path)
         failure = report_failure(spec.name, path)
-        evaluated = evaluate_window.override(on_failure_callback=failure)(file)
+        first, evaluated = evaluation(path, spec.split, failure)
         if spec.patience.count:
             delay = spec.patience.nominal
-            LateRowsSensor(task_id="wait_for_late_rows", path=path, delay=delay) >> evaluated
+            LateRowsSensor(task_id="wait_for_late_rows", path=path, delay=delay) >> first
         sinks = [publish_to.override(task_id="write_postgres")("postgres", evaluated)]
         if spec.publish.pushgateway:
             # A database that is down must not leave the gauges stale as well.

@@ -9,6 +9,7 @@ from monitoring_jobs.evaluate import evaluate
 from monitoring_jobs.extract import extract_runs
 from monitoring_jobs.publish import publish
 from monitoring_jobs.results import Evaluation, Measurement, Status
+from monitoring_jobs.split import evaluate_part
 from monitoring_jobs.windows import Window
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "TransientError",
     "Window",
     "evaluate",
+    "evaluate_part",
     "extract_runs",
     "load_monitor",
     "publish",

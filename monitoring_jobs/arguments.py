@@ -1,4 +1,4 @@
-"""Windows, durations and names out of what a person types on the command line."""
+"""Windows, durations and parts out of what a person types on the command line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import islice
 import typer
 
 from monitoring_jobs.errors import EmptyWindow
+from monitoring_jobs.parts import MOST_PARTS, ColumnGroup
 from monitoring_jobs.spec import MonitorSpec
 from monitoring_jobs.windows import Duration, Request, Window, resolve, windows_between
 
@@ -81,6 +82,23 @@ def length(option: str, text: str | None) -> timedelta | None:
     """
     duration = _duration(option, text)
     return duration.nominal if duration else None
+
+
+def group(option: str, text: str) -> ColumnGroup:
+    """Read which part of an evaluation is meant: ``2/4`` is the second of four.
+
+    Raises:
+        typer.BadParameter: The text names no part.
+    """
+    number, slash, count = text.partition("/")
+    try:
+        if slash and number.isdecimal() and count.isdecimal():
+            return ColumnGroup(int(number), int(count))
+    except ValueError:  # no such group, or digits beyond counting
+        pass
+    raise typer.BadParameter(
+        f"{option}: {text!r} is no part; write 1/4 to 4/4 for four parts, {MOST_PARTS} at most"
+    )
 
 
 def _too_many(start: str, end: str) -> typer.BadParameter:

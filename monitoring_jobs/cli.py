@@ -36,6 +36,7 @@ from monitoring_jobs.console import (
 )
 from monitoring_jobs.errors import InvalidSettings, MissingDependency, MonitoringError
 from monitoring_jobs.exits import ALERTED, DONE, FAILED, MISUSED, explain, prepare
+from monitoring_jobs.parts import MOST_PARTS
 from monitoring_jobs.results import Evaluation, Status
 
 if TYPE_CHECKING:
@@ -165,13 +166,26 @@ def evaluate(
     ] = None,
     no_report: NoReport = False,
     fail_on: FailOnOption = None,
+    part: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="Judge the Kth of N groups of columns and keep the part."),
+    ] = None,
+    join: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=MOST_PARTS, help="Join N parts to the evaluation."),
+    ] = None,
 ) -> None:
     """Judge one window of a monitor; without --start and --end the last complete one."""
     from monitoring_jobs.arguments import window
     from monitoring_jobs.evaluate import evaluate as evaluate_window
 
+    if part is not None:
+        if join is not None or out is not None or fail_on is not None:
+            raise typer.BadParameter("--part gives no verdict; --out and --fail-on go with --join")
+        _evaluate_part(monitor, start, end, part)
+        return
     spec, settings = _load(monitor), _settings()
-    if out is None:
+    if out is None or join is not None:
         require_store(settings)  # before the work, not after it
     with progress(spec.name) as report:
         evaluation = evaluate_window(
@@ -181,9 +195,24 @@ def evaluate(
             out=out,
             report=False if no_report else None,
             progress=report,
+            join=join,
         )
     show_evaluation(evaluation, places(evaluation, settings, out))
     _exit_on([evaluation], fail_on)
+
+
+def _evaluate_part(monitor: Path, start: str | None, end: str | None, part: str) -> None:
+    from monitoring_jobs.arguments import group, window
+    from monitoring_jobs.split import evaluate_part
+
+    wanted = group("--part", part)
+    spec, settings = _load(monitor), _settings()
+    require_store(settings)
+    span = window(spec, start, end)
+    with progress(spec.name) as report:
+        kept = evaluate_part(spec, span, settings, wanted, progress=report)
+    columns = wanted.of(kept.basis.columns)
+    typer.echo(f"{plain(spec.name)}  {span}  part {wanted}: {len(columns)} columns")
 
 
 @app.command()

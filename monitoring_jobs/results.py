@@ -83,6 +83,9 @@ class Measurement:
         if value is not None and not math.isfinite(value):
             raise ValueError(f"{self.check}.{self.metric} of {self.column!r} is {value}")
         object.__setattr__(self, "value", value)
+        # An integer would be written as 1 here and as 1.0 after it was read again.
+        threshold = None if self.threshold is None else float(self.threshold)
+        object.__setattr__(self, "threshold", threshold)
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -29,6 +29,7 @@ SUFFIXES = {
 }
 _OBJECT_STORES = frozenset({"s3", "gs", "gcs", "abfs", "abfss", "az"})
 _EXTRAS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
+_VERSIONS = ("ETag", "etag", "generation", "content_md5", "md5Hash")
 _WILDCARDS = frozenset("*?[")
 
 
@@ -55,6 +56,19 @@ class DataFile:
         with storage_errors(self.shown):
             handle = self.filesystem.open(self.path, "rb", cache_type="none")
         return cast("BinaryIO", _RemoteFile(handle, self.shown))
+
+    def versions(self) -> dict[str, str]:
+        """Return what the object storage calls the version of the content; nothing of local files.
+
+        Raises:
+            DatasetMissing: There is no such object any more.
+            SourceUnavailable: The object storage does not answer.
+        """
+        if self.filesystem is None:
+            return {}
+        with storage_errors(self.shown):
+            info = self.filesystem.info(self.path)
+        return {key: str(info[key]) for key in _VERSIONS if info.get(key)}
 
     def fetched(self, folder: Path, number: int) -> DataFile:
         """Return this file as a local one, downloaded to ``folder`` where it is remote."""

@@ -22,8 +22,6 @@ DIGITS = 32
 SETTLED_SECONDS = 2.0
 _PIECE = 16 * 2**20
 _READ = 2**20
-# What object stores call the version of an object's content.
-_VERSIONS = ("ETag", "etag", "generation", "content_md5", "md5Hash")
 # Odd constants of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _ABSENT = 0xD6E8FEB86659FD93
@@ -95,9 +93,8 @@ def _told_locally(path: str) -> list[Any] | None:
 
 
 def _told_remotely(file: DataFile) -> list[Any] | None:
-    info = file.filesystem.info(file.path) if file.filesystem else {}
-    versions = [str(info[key]) for key in _VERSIONS if info.get(key)]
-    return [file.path, info.get("size"), *versions] if versions else None
+    versions = file.versions()
+    return [file.path, versions] if versions else None
 
 
 class RowHash:

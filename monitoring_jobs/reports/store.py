@@ -1,7 +1,8 @@
 """The report store: evaluations and their reports, by monitor and window.
 
 Layout: ``<root>/<monitor>/<start>--<end>/evaluation.json`` with its report beside it. The report is
-written first under a name of its own; replacing evaluation.json is the commit.
+written first under a name of its own; replacing evaluation.json is the commit. Parts of a split
+evaluation lie there while it is computed, see ``parts.py``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from monitoring_jobs.windows import Window, as_utc, utc_text
 
 EVALUATION = "evaluation.json"
 REPORT = "report.html"
+PART = re.compile(r"part-[0-9a-f]{32}-\d{1,2}-of-\d{1,2}\.json")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MONITOR = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
@@ -56,7 +58,7 @@ class ReportStore:
             StoreUnavailable: The store does not answer, or is full.
             StoreRefused: The store cannot be written as configured.
         """
-        folder = _folder(evaluation.monitor, evaluation.window)
+        folder = folder_of(evaluation.monitor, evaluation.window)
         name = None if report_html is None else _report_name(evaluation.attempt)
         stored = dataclasses.replace(evaluation, report=name)
         self._refuse_stale(self._files.read(f"{folder}/{EVALUATION}"), evaluation)
@@ -117,7 +119,7 @@ class ReportStore:
         evaluation = self.get(monitor, window)
         # A rerun may replace the report between the two reads; then the next round finds the new.
         while evaluation.report is not None:
-            name = f"{_folder(monitor, window)}/{_checked_report(evaluation.report)}"
+            name = f"{folder_of(monitor, window)}/{_checked_report(evaluation.report)}"
             content = self._files.read(name)
             if content is not None:
                 return content.decode("utf-8")
@@ -145,7 +147,7 @@ class ReportStore:
 
     def delete(self, monitor: str, window: Window) -> None:
         """Remove a window's evaluation and report; what is gone already is no error."""
-        folder = _folder(monitor, window)
+        folder = folder_of(monitor, window)
         # The commit goes first, so that no reader finds an evaluation without its report.
         self._files.remove(f"{folder}/{EVALUATION}")
         for name in self._files.find(folder):
@@ -153,7 +155,7 @@ class ReportStore:
         self._files.prune(folder)
 
     def sweep_orphans(self, older_than: timedelta, now: datetime) -> int:
-        """Remove what killed writers left behind: temporary files and reports never committed.
+        """Remove what killed writers left behind: temporary files, uncommitted reports, parts.
 
         Args:
             older_than: Younger files may belong to a writer at work, and are left alone.
@@ -175,10 +177,10 @@ class ReportStore:
 
     def location(self, monitor: str, window: Window) -> str:
         """Return the path or URL of a window's folder."""
-        return self._files.location(_folder(monitor, window))
+        return self._files.location(folder_of(monitor, window))
 
     def _find(self, monitor: str, window: Window) -> Evaluation | None:
-        name = f"{_folder(monitor, window)}/{EVALUATION}"
+        name = f"{folder_of(monitor, window)}/{EVALUATION}"
         content = self._files.read(name)
         return None if content is None else _parse(content, self._files.location(name))
 
@@ -206,15 +208,21 @@ class ReportStore:
     def _orphans(self, monitor: str) -> Iterator[str]:
         names = [PurePosixPath(name) for name in self._files.find(monitor)]
         for folder in {name.parent for name in names if len(name.parts) == 3}:
-            content = self._files.read(f"{folder}/{EVALUATION}")
-            try:
-                kept = None if content is None else Evaluation.from_json(content).report
-            except ValueError:
-                continue  # which report belongs to a broken file is not known
-            for name in names:
-                is_ours = name.suffix == ".tmp" or _REPORT.fullmatch(name.name)
-                if name.parent == folder and is_ours and name.name != kept:
+            inside = [name for name in names if name.parent == folder]
+            kept = self._committed(folder) if any(map(_is_report, inside)) else frozenset()
+            for name in inside:
+                unnamed = kept is not None and _is_report(name) and name.name not in kept
+                if unnamed or name.suffix == ".tmp" or PART.fullmatch(name.name):
                     yield str(name)
+
+    def _committed(self, folder: PurePosixPath) -> frozenset[str] | None:
+        """Return the report that a folder's evaluation names; None where that is not known."""
+        content = self._files.read(f"{folder}/{EVALUATION}")
+        try:
+            report = None if content is None else Evaluation.from_json(content).report
+        except ValueError:
+            return None  # which report belongs to a broken file is not known
+        return frozenset([report] if report else [])
 
 
 def write_folder(folder: Path, evaluation: Evaluation, report_html: str | None) -> Evaluation:
@@ -269,7 +277,8 @@ def _named(monitor: str) -> str:
     return monitor
 
 
-def _folder(monitor: str, window: Window) -> str:
+def folder_of(monitor: str, window: Window) -> str:
+    """Return the folder of a window, relative to the store's root."""
     return f"{_named(monitor)}/{_stamp(window.start)}--{_stamp(window.end)}"
 
 
@@ -283,6 +292,10 @@ def _window(folder: str) -> Window | None:
         return match and Window(*(datetime.fromisoformat(stamp) for stamp in match.groups()))
     except (ValueError, StoreRefused):
         return None
+
+
+def _is_report(name: PurePosixPath) -> bool:
+    return _REPORT.fullmatch(name.name) is not None
 
 
 def _is_evaluation(name: PurePosixPath) -> bool:

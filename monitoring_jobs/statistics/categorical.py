@@ -69,6 +69,11 @@ class CategoricalColumn:
         """How many different labels there are."""
         return len(self.labels)
 
+    def count(self, label: str) -> int:
+        """Return how many rows hold a label."""
+        place = int(positions_in(self.labels, to_strings([label]))[0])
+        return int(self.counts[place]) if place >= 0 else 0
+
     def count_unseen(self, reference: CategoricalColumn) -> tuple[int, int]:
         """Return how many of the labels, and how many of the rows, the reference does not know."""
         unseen = positions_in(reference.labels, self.labels) < 0

@@ -61,6 +61,7 @@ def _described(dag: Any) -> dict[str, Any]:
 
 
 def _described_task(task: Any) -> dict[str, Any]:
+    callbacks = task.on_failure_callback  # a mapped task keeps what it was given, others a list
     return {
         "upstream": sorted(task.upstream_task_ids),
         "trigger_rule": task.trigger_rule.value,
@@ -69,7 +70,7 @@ def _described_task(task: Any) -> dict[str, Any]:
         "owner": task.owner,
         "limited": task.execution_timeout is not None or getattr(task, "timeout", None) is not None,
         "mode": getattr(task, "mode", None),
-        "callbacks": len(task.on_failure_callback),
+        "callbacks": 1 if callable(callbacks) else len(callbacks or ()),
     }
 
 
@@ -108,10 +109,20 @@ def run(
             "logical_date": str(dag_run.logical_date),
             "data_interval": [str(dag_run.data_interval_start), str(dag_run.data_interval_end)],
             "tasks": {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()},
+            "mapped": _names_of_mapped(dag_run.get_task_instances()),
             "tries": {ti.task_id: ti.try_number for ti in dag_run.get_task_instances()},
             "xcoms": {f"{x.task_id}.{x.key}": x.value for x in xcoms},
             "rendered": [field.rendered_fields for field in rendered],
         }
+
+
+def _names_of_mapped(instances: Any) -> dict[str, list[str]]:
+    """Return by task what the interface shows of its mapped instances."""
+    names: dict[str, list[str]] = {}
+    for ti in sorted(instances, key=lambda ti: ti.map_index):
+        if ti.map_index >= 0:
+            names.setdefault(ti.task_id, []).append(str(ti.rendered_map_index))
+    return names
 
 
 def resolve_window(monitor: str, **context: Any) -> str:

@@ -482,12 +482,12 @@ def test_the_threads_setting_changes_no_number(make_monitor, settings):
 
 
 def test_a_report_that_fails_costs_no_measurement(make_monitor, settings, monkeypatch):
-    from monitoring_jobs.reports import evidently
+    from monitoring_jobs.reports import rendering
 
     def break_down(*_args, **_kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(evidently, "render", break_down)
+    monkeypatch.setattr(rendering, "render", break_down)
     evaluation = evaluate(load_monitor(make_monitor()), DAY, settings)
     assert evaluation.report is None
     failed = find(evaluation, "rendered")
@@ -500,9 +500,9 @@ def test_a_report_that_fails_costs_no_measurement(make_monitor, settings, monkey
 def test_on_alert_renders_nothing_on_a_good_day(
     make_monitor, settings, monkeypatch, shift, rendered
 ):
-    from monitoring_jobs.reports import evidently
+    from monitoring_jobs.reports import rendering
 
-    monkeypatch.setattr(evidently, "render", lambda *_a, **_k: "<html></html>")
+    monkeypatch.setattr(rendering, "render", lambda *_a, **_k: "<html></html>")
     path = make_monitor(
         current=sample(400, seed=1, shift=shift), report={"when": "on_alert", "rows": 100}
     )
@@ -522,9 +522,9 @@ def test_an_older_attempt_never_replaces_a_newer_one(make_monitor, settings):
 
 
 def test_out_writes_the_two_files_of_the_contract(make_monitor, settings, tmp_path, monkeypatch):
-    from monitoring_jobs.reports import evidently
+    from monitoring_jobs.reports import rendering
 
-    monkeypatch.setattr(evidently, "render", lambda *_a, **_k: "<html></html>")
+    monkeypatch.setattr(rendering, "render", lambda *_a, **_k: "<html></html>")
     out = tmp_path / "out"
     evaluation = evaluate(load_monitor(make_monitor()), DAY, settings, out=out)
     assert sorted(p.name for p in out.iterdir()) == ["evaluation.json", "report.html"]

@@ -50,6 +50,19 @@ def test_version_is_the_packages(cli: Cli) -> None:
         ["publish", "--latest", "folder"],
         ["evaluate", "x.yaml", "--fail-on", "doom"],
         ["evaluate", "x.yaml", "--nonsense"],
+        ["evaluate", "x.yaml", "--part", "3/2"],
+        ["evaluate", "x.yaml", "--part", "0/2"],
+        ["evaluate", "x.yaml", "--part", "1/65"],
+        ["evaluate", "x.yaml", "--part", "x"],
+        ["evaluate", "x.yaml", "--part", "-1/2"],
+        ["evaluate", "x.yaml", "--part", "1/\N{SUPERSCRIPT TWO}"],
+        ["evaluate", "x.yaml", "--part", "1/" + "9" * 5000],
+        ["evaluate", "x.yaml", "--join", "0"],
+        ["evaluate", "x.yaml", "--join", "65"],
+        ["evaluate", "x.yaml", "--join", "x"],
+        ["evaluate", "x.yaml", "--part", "1/2", "--join", "2"],
+        ["evaluate", "x.yaml", "--part", "1/2", "--out", "folder"],
+        ["evaluate", "x.yaml", "--part", "1/2", "--fail-on", "failed"],
         ["extract", "--since", "yesterday"],
         ["extract", "--since", "0001-01-01T00:00+14:00"],
         ["extract", "--since", "9999-12-31T23:00-14:00"],
@@ -134,6 +147,32 @@ def test_evaluate_shows_the_offending_measurements(cli: Cli, make_monitor: Monit
     line = next(line for line in out.splitlines() if "wasserstein" in line)
     assert line.split()[:4] == ["warning", "drift", "wasserstein", "alcohol"]
     assert "malic_acid" not in out
+
+
+def test_evaluate_keeps_parts_and_joins_them(
+    cli: Cli, make_monitor: MonitorFactory, tmp_path: Path
+) -> None:
+    path = make_monitor(split=2)
+    window = "2026-11-20T00:00:00Z/2026-11-21T00:00:00Z"
+    for number, columns in ((1, 2), (2, 1)):
+        assert cli("evaluate", path, *DAY_ARGS, "--part", f"{number}/2") == (
+            0,
+            f"wine_quality  {window}  part {number} of 2: {columns} columns\n",
+            "",
+        )
+    code, out, err = cli("evaluate", path, *DAY_ARGS, "--join", "2", "--fail-on", "warning")
+    assert (code, err) == (0, "")
+    assert "2026-11-20T00:00:00Z .. 2026-11-21T00:00:00Z  ok" in out
+    assert ReportStore.open(tmp_path / "reports").windows("wine_quality") == [DAY]
+
+
+def test_evaluate_join_without_parts_is_one_line_with_the_cure(
+    cli: Cli, make_monitor: MonitorFactory
+) -> None:
+    code, out, err = cli("evaluate", make_monitor(), *DAY_ARGS, "--join", "2")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "missing: 1 of 2, 2 of 2" in err
+    assert "run every part again, then join" in err
 
 
 SHIFTED = {"checks": {"drift": {"share": 0.3}}}
