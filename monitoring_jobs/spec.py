@@ -22,12 +22,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails
 
+from monitoring_jobs import drift_methods
+from monitoring_jobs.parts import MOST_PARTS
 from monitoring_jobs.schedules import Schedule, cron_expression
 from monitoring_jobs.spec_rules import (
-    CATEGORICAL_METHODS,
-    DEFAULT_THRESHOLD,
-    NUMERICAL_METHODS,
-    P_VALUE_METHODS,
     RULES,
     Problem,
     as_number,
@@ -272,30 +270,31 @@ class QualityCheck(QualityLimits):
         return value
 
 
+MethodName = Annotated[
+    str,
+    AfterValidator(drift_methods.canonical_name),
+    WithJsonSchema(
+        {"type": "string", "enum": [*drift_methods.METHODS, *drift_methods.SPELLINGS]},
+    ),
+]
+
+
 class DriftMethod(_Part):
     """A drift method and the threshold beyond which it speaks of drift."""
 
-    method: Literal["wasserstein", "ks", "jensenshannon", "psi", "chisquare", "z"]
+    method: MethodName
     threshold: float | None = Field(None, ge=0)
 
     @property
     def limit(self) -> float:
         """The threshold, Evidently's default where none is given."""
-        return DEFAULT_THRESHOLD[self.method] if self.threshold is None else self.threshold
-
-    @property
-    def is_p_value(self) -> bool:
-        """Whether drift means a low score."""
-        return self.method in P_VALUE_METHODS
+        default = drift_methods.METHODS[self.method].threshold
+        return default if self.threshold is None else self.threshold
 
 
-def _for_kind(kind: str, methods: tuple[str, ...]) -> AfterValidator:
+def _for_kind(kind: str) -> AfterValidator:
     def check(method: DriftMethod) -> DriftMethod:
-        if method.method not in methods:
-            raise ValueError(
-                f"{method.method!r} is no method for {kind} columns; "
-                f"use one of {', '.join(methods)}"
-            )
+        drift_methods.require_kind(method.method, kind)
         return method
 
     return AfterValidator(check)
@@ -304,11 +303,9 @@ def _for_kind(kind: str, methods: tuple[str, ...]) -> AfterValidator:
 class DriftCheck(_Part):
     """Pinned methods: the score of today is comparable with the score of last year."""
 
-    numerical: Annotated[DriftMethod, _for_kind("numerical", NUMERICAL_METHODS)] = DriftMethod(
-        method="wasserstein"
-    )
-    categorical: Annotated[DriftMethod, _for_kind("categorical", CATEGORICAL_METHODS)] = (
-        DriftMethod(method="jensenshannon")
+    numerical: Annotated[DriftMethod, _for_kind("numerical")] = DriftMethod(method="wasserstein")
+    categorical: Annotated[DriftMethod, _for_kind("categorical")] = DriftMethod(
+        method="jensenshannon"
     )
     columns: dict[str, DriftMethod] = Field(default_factory=dict)
     share: Share = Field(0.5, description="of drifted columns at which the dataset drifts")
@@ -398,6 +395,7 @@ class MonitorSpec(_Part):
     checks: Checks = Checks()
     report: ReportSpec = ReportSpec()
     publish: PublishSpec = PublishSpec()
+    split: int = Field(1, ge=1, le=MOST_PARTS, description="tasks that share the columns")
 
     _folder: Path = pydantic.PrivateAttr(default_factory=Path.cwd)
 
@@ -439,8 +437,8 @@ class MonitorSpec(_Part):
 
     @property
     def spec_hash(self) -> str:
-        """Hash of the file's meaning: comments, order and prose do not change it."""
-        meaning = self.model_dump(mode="json", exclude={"description", "owner"})
+        """Hash of the file's meaning: comments, order, prose and who computes do not change it."""
+        meaning = self.model_dump(mode="json", exclude={"description", "owner", "split"})
         canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 

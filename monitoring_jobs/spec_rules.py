@@ -13,15 +13,8 @@ from typing import Any
 
 import pydantic
 
-# The drift methods, what they can be asked of, and Evidently's default thresholds for them.
-NUMERICAL_METHODS = ("wasserstein", "ks", "jensenshannon", "psi")
-CATEGORICAL_METHODS = ("jensenshannon", "chisquare", "z", "psi")
-P_VALUE_METHODS = frozenset({"ks", "chisquare", "z"})
-DEFAULT_THRESHOLD = dict.fromkeys(P_VALUE_METHODS, 0.05) | {
-    "wasserstein": 0.1,
-    "jensenshannon": 0.1,
-    "psi": 0.1,
-}
+from monitoring_jobs import drift_methods
+
 TASK_METRICS = {
     "classification": ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"),
     "regression": ("mae", "rmse", "mape", "r2"),
@@ -148,13 +141,13 @@ def _methods_suit_their_columns(raw: Any) -> Iterator[Problem]:
     columns = value_at(raw, "checks", "drift", "columns")
     for name in columns if isinstance(columns, Mapping) else ():
         kind, method = kinds.get(name), text_at(columns, name, "method")
-        methods = NUMERICAL_METHODS if kind == "numerical" else CATEGORICAL_METHODS
-        is_known = method in {*NUMERICAL_METHODS, *CATEGORICAL_METHODS}
-        if kind is not None and is_known and method not in methods:
-            yield (
-                ("checks", "drift", "columns", name, "method"),
-                f"{method!r} is no method for {kind} columns; use one of {', '.join(methods)}",
-            )
+        own = drift_methods.SPELLINGS.get(method or "", method or "")
+        if kind is None or own not in drift_methods.METHODS:
+            continue
+        try:
+            drift_methods.require_kind(own, kind)
+        except ValueError as exc:
+            yield ("checks", "drift", "columns", name, "method"), str(exc)
 
 
 def _kinds(raw: Any) -> dict[str, str | None]:

@@ -9,23 +9,48 @@ from typing import Any
 import numpy as np
 
 from monitoring_jobs.checks.case import ColumnCase, Scribe
+from monitoring_jobs.drift_methods import METHODS
 from monitoring_jobs.results import Measurement, Scalar, Status
-from monitoring_jobs.spec import DriftCheck, DriftMethod
-from monitoring_jobs.spec_rules import CATEGORICAL_METHODS, NUMERICAL_METHODS
-from monitoring_jobs.statistics import distances, significance
+from monitoring_jobs.spec import DriftCheck
+from monitoring_jobs.statistics import (
+    binned,
+    contingency,
+    distances,
+    permutation,
+    ranks,
+    significance,
+)
 
-# A method takes the reference, then the current column; each checks the kinds that it can compare.
-METHODS: Mapping[str, Callable[[Any, Any], float]] = MappingProxyType(
+# Each method takes the reference, then the current column, of a kind that the table allows it.
+SCORES: Mapping[str, Callable[[Any, Any], float]] = MappingProxyType(
     {
         "wasserstein": distances.wasserstein,
-        "jensenshannon": distances.jensenshannon,
-        "psi": distances.psi,
+        "ed": distances.ed,
+        "jensenshannon": binned.jensenshannon,
+        "psi": binned.psi,
+        "kl_div": binned.kl_div,
+        "hellinger": binned.hellinger,
         "ks": significance.ks,
-        "chisquare": significance.chisquare,
-        "z": significance.z,
+        "cramer_von_mises": ranks.cramer_von_mises,
+        "anderson": ranks.anderson,
+        "mannw": ranks.mannw,
+        "t_test": significance.t_test,
+        "es": significance.es,
+        "empirical_mmd": permutation.empirical_mmd,
+        "chisquare": contingency.chisquare,
+        "z": contingency.z,
+        "g_test": contingency.g_test,
+        "fisher_exact": contingency.fisher_exact,
+        "TVD": permutation.tvd,
     }
 )
-_METHODS_OF = {"numerical": NUMERICAL_METHODS, "categorical": CATEGORICAL_METHODS}
+# How many rows a side a method compares at most, where it does not compare them all.
+SAMPLES: Mapping[str, Callable[[Any, Any], int | None]] = MappingProxyType(
+    {
+        "empirical_mmd": permutation.rows_compared_by_mmd,
+        "TVD": permutation.rows_compared_by_tvd,
+    }
+)
 
 
 def check_column(case: ColumnCase, spec: DriftCheck, min_rows: int = 0) -> list[Measurement]:
@@ -41,7 +66,8 @@ def check_column(case: ColumnCase, spec: DriftCheck, min_rows: int = 0) -> list[
         spec: Methods and thresholds.
         min_rows: Fewer values on either side are not judged; at least ``spec.min_rows``.
     """
-    method = spec.method_for(case.name, case.kind)
+    chosen = spec.method_for(case.name, case.kind)
+    method = METHODS[chosen.method]
     n_reference = case.reference.n if case.reference is not None else 0
     scribe = Scribe(
         check="drift",
@@ -49,11 +75,11 @@ def check_column(case: ColumnCase, spec: DriftCheck, min_rows: int = 0) -> list[
         segment=case.segment,
         caveat=_caveat(case, max(min_rows, spec.min_rows)),
     )
-    if method.method not in _METHODS_OF[case.kind]:
-        reason = f"{method.method} is no method for a {case.kind} column"
-        return [scribe.error(method.method, reason)]
+    if case.kind not in method.kinds:
+        reason = f"{method.name} is no method for a {case.kind} column"
+        return [scribe.error(method.name, reason)]
     detail: dict[str, Scalar] = {
-        "method": method.method,
+        "method": method.name,
         "n_current": case.current.n,
         "n_reference": n_reference,
     }
@@ -61,15 +87,20 @@ def check_column(case: ColumnCase, spec: DriftCheck, min_rows: int = 0) -> list[
         detail["p_value"] = True
     score = None
     if case.reference is not None and case.current.n and n_reference:
-        score = METHODS[method.method](case.reference, case.current)
+        sampled = SAMPLES.get(method.name, _compares_all)(case.reference, case.current)
+        if sampled is not None:
+            detail["sampled"] = sampled
+        score = SCORES[method.name](case.reference, case.current)
         if not np.isfinite(score):
-            detail["reason"] = _undefined(method)
+            detail["reason"] = f"{method.name} needs {method.needs or 'finite values'}"
     if score is not None and np.isfinite(score) and not scribe.caveat:
-        detail["drifted"] = is_drifted(score, method)
+        detail["drifted"] = method.is_drift(score, chosen.limit)
     status = Status.WARNING if detail.get("drifted") else Status.OK
-    return [
-        scribe.write(method.method, score, threshold=method.limit, status=status, detail=detail)
-    ]
+    return [scribe.write(method.name, score, threshold=chosen.limit, status=status, detail=detail)]
+
+
+def _compares_all(_reference: object, _current: object) -> None:
+    return None
 
 
 def check_dataset(
@@ -98,19 +129,6 @@ def check_dataset(
     ]
 
 
-def is_drifted(score: float, method: DriftMethod) -> bool:
-    """Say whether a score means drift: a low p-value does, and so does a great distance.
-
-    On the threshold itself Evidently 0.7.23 is not of one mind, and neither are we: ``ks`` and the
-    distances call it drift, ``chisquare`` and ``z`` do not.
-    """
-    if method.method == "ks":
-        return score <= method.limit
-    if method.is_p_value:
-        return score < method.limit
-    return score >= method.limit
-
-
 def _caveat(case: ColumnCase, min_rows: int) -> str:
     if case.reference is None:
         return "the reference has no such column"
@@ -119,9 +137,3 @@ def _caveat(case: ColumnCase, min_rows: int) -> str:
     if case.reference.n < min_rows:
         return f"{case.reference.n} values in the reference, {min_rows} needed"
     return ""
-
-
-def _undefined(method: DriftMethod) -> str:
-    if method.method == "chisquare":
-        return "the test needs two labels, there is one"
-    return "the values are too large or too close to each other for a float64"

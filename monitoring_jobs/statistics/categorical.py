@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -128,8 +129,7 @@ def count_duplicates(values: pa.Array | pa.ChunkedArray) -> tuple[int, int]:
         The rows that hold an id, and those among them whose id stood in an earlier row.
     """
     if pa.types.is_dictionary(values.type):
-        column = CategoricalColumn.from_arrow(values)
-        return column.n, column.n - column.distinct
+        return EncodedLabels(values).count_duplicates()
     present = len(values) - values.null_count
     return present, present - pc.count_distinct(values, mode="only_valid").as_py()
 
@@ -151,9 +151,17 @@ class EncodedLabels:
         self._dictionary = pa.nulls(0, pa.large_string())
         if whole.num_chunks:
             self._dictionary = whole.chunk(0).dictionary.cast(pa.large_string())
+
+    @cached_property
+    def _labels(self) -> pa.LargeStringArray:
+        """The different labels of the dictionary, ascending."""
         labels = pc.unique(self._dictionary).drop_null()
-        self._labels: pa.LargeStringArray = labels.take(pc.sort_indices(labels))
-        self._places = positions_in(self._labels, self._dictionary)
+        return labels.take(pc.sort_indices(labels))
+
+    @cached_property
+    def _places(self) -> Integers:
+        """Where each entry of the dictionary stands among the labels; -1 of a null."""
+        return positions_in(self._labels, self._dictionary)
 
     def codes(self) -> NDArray[np.int32]:
         """Return each row's place in the dictionary; -1 where the row is null."""
@@ -167,15 +175,31 @@ class EncodedLabels:
 
     def count(self) -> CategoricalColumn:
         """Return the column of all rows."""
-        occurrences = np.zeros(self._places.size, dtype=np.int64)
+        return self._column(sum(map(len, self._indices)), self._occurrences())
+
+    def count_duplicates(self) -> tuple[int, int]:
+        """Return how many rows hold a label, and how many of them one that stood before."""
+        if pc.count_distinct(self._dictionary, mode="all").as_py() < len(self._dictionary):
+            column = self.count()
+            return column.n, column.n - column.distinct
+        # No entry is listed twice, so that a million ids need neither be sorted nor looked up.
+        occurrences = self._occurrences()
+        if self._dictionary.null_count:
+            occurrences = occurrences[self._places >= 0]
+        present = int(occurrences.sum())
+        return present, present - int(np.count_nonzero(occurrences))
+
+    def _occurrences(self) -> Integers:
+        """Return how often each entry of the dictionary occurs."""
+        occurrences = np.zeros(len(self._dictionary), dtype=np.int64)
         for indices in self._indices:
             codes = to_numpy(indices.drop_null() if indices.null_count else indices, null=-1)
             occurrences += np.bincount(codes, minlength=occurrences.size)
-        return self._column(sum(map(len, self._indices)), occurrences)
+        return occurrences
 
     def count_rows(self, codes: NDArray[np.int32]) -> CategoricalColumn:
         """Return the column of some rows, given their ``codes``."""
-        occurrences = np.bincount(codes + 1, minlength=self._places.size + 1)[1:]
+        occurrences = np.bincount(codes + 1, minlength=len(self._dictionary) + 1)[1:]
         return self._column(codes.size, occurrences)
 
     def _column(self, rows: int, occurrences: Integers) -> CategoricalColumn:

@@ -170,24 +170,3 @@ def as_floats(values: pa.Array | pa.ChunkedArray) -> Floats:
     if not pa.types.is_float64(values.type):
         values = values.cast(pa.float64(), safe=False)
     return to_numpy(values, null=np.nan)
-
-
-def merge(reference: NumericColumn, current: NumericColumn) -> tuple[Floats, Integers]:
-    """Merge two sorted columns and follow the gap between their distribution functions.
-
-    Args:
-        reference: ``n`` finite values.
-        current: ``m`` finite values.
-
-    Returns:
-        The ``n + m`` values, ascending, and behind each of them the gap: the reference's empirical
-        distribution function minus the current one's, times ``n * m`` and hence a whole number, so
-        that no rounding adds up over millions of rows. Within a run of equal values only the last
-        gap is one between the two functions.
-    """
-    both = np.concatenate((reference.sorted, current.sorted))
-    # A stable argsort recognises the two ascending runs and merges them in linear time.
-    order = np.argsort(both, kind="stable")
-    gaps = np.where(order < reference.n, np.int64(current.n), np.int64(-reference.n))
-    np.cumsum(gaps, out=gaps)
-    return both[order], gaps

@@ -75,6 +75,20 @@ def test_judging_a_window_imports_numpy_and_pyarrow_alone(
     assert (tmp_path / "out" / "evaluation.json").exists()
 
 
+def test_default_drift_methods_need_no_scipy() -> None:
+    """It takes half a second and 100 MB, which most monitors never need."""
+    code = (
+        "import numpy, pyarrow\n"
+        "from monitoring_jobs.checks.drift import SCORES\n"
+        "from monitoring_jobs.spec import DriftCheck\n"
+        "from monitoring_jobs.statistics import statistics_of\n"
+        "for method, values in ((DriftCheck().numerical.method, pyarrow.array([1.0, 2.0])),\n"
+        "                       (DriftCheck().categorical.method, pyarrow.array(['a', 'b']))):\n"
+        "    SCORES[method](*[statistics_of(values)] * 2)"
+    )
+    assert "scipy" not in imported_by(code)
+
+
 def test_public_names_are_what_they_say() -> None:
     """``evaluate`` is the function, though a module bears the same name."""
     code = (

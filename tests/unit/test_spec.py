@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from monitoring_jobs.checks import scores
+from monitoring_jobs.drift_methods import METHODS, SPELLINGS, names_for
 from monitoring_jobs.spec import (
     Bound,
     Checks,
@@ -23,12 +24,7 @@ from monitoring_jobs.spec import (
     PerformanceCheck,
     json_schema,
 )
-from monitoring_jobs.spec_rules import (
-    CATEGORICAL_METHODS,
-    NUMERICAL_METHODS,
-    P_VALUE_METHODS,
-    TASK_METRICS,
-)
+from monitoring_jobs.spec_rules import TASK_METRICS
 
 SMALLEST: dict[str, Any] = {
     "name": "wine_quality",
@@ -290,6 +286,16 @@ def test_the_hash_is_of_the_meaning_only() -> None:
     assert plain.spec_hash != spec_of(checks={"drift": {"share": 0.4}}).spec_hash
 
 
+def test_who_computes_is_no_part_of_the_meaning() -> None:
+    assert spec_of(split=8).spec_hash == spec_of(split=1).spec_hash == spec_of().spec_hash
+
+
+@pytest.mark.parametrize("count", [0, 65, -1, 1.5, "many"])
+def test_a_window_is_split_into_1_to_64(count: Any) -> None:
+    with pytest.raises(ValueError, match="split"):
+        spec_of(split=count)
+
+
 @given(st.permutations(list(yaml.safe_load(FULL).items())))
 def test_the_hash_does_not_depend_on_the_order_of_keys(items: list[tuple[str, Any]]) -> None:
     assert (
@@ -302,14 +308,46 @@ def test_relative_paths_start_where_the_file_lies(tmp_path: Path) -> None:
     assert spec_of().located_in(tmp_path).folder == tmp_path
 
 
-def test_every_default_method_has_a_threshold() -> None:
-    for method in {*NUMERICAL_METHODS, *CATEGORICAL_METHODS}:
-        kind = "numerical" if method in NUMERICAL_METHODS else "categorical"
+@pytest.mark.parametrize("kind", ["numerical", "categorical"])
+def test_every_method_has_a_threshold(kind: str) -> None:
+    for method in names_for(kind):
         drift = spec_of(checks={"drift": {kind: {"method": method}}}).checks.drift
         assert drift is not False
-        chosen = drift.method_for("a", kind)
-        assert chosen.limit == (0.05 if method in P_VALUE_METHODS else 0.1)
-        assert chosen.is_p_value == (method in P_VALUE_METHODS)
+        assert drift.method_for("a", kind).limit == METHODS[method].threshold
+        drift = spec_of(checks={"drift": {kind: {"method": method, "threshold": 0.7}}}).checks.drift
+        assert drift is not False
+        assert drift.method_for("a", kind).limit == 0.7
+
+
+@pytest.mark.parametrize(("written", "own"), SPELLINGS.items())
+def test_another_spelling_of_a_method_is_that_method(written: str, own: str) -> None:
+    drift = {"columns": {"a": {"method": written}}}
+    spec = spec_of(columns={"numerical": ["a"]}, checks={"drift": drift})
+    assert spec.checks.drift is not False
+    assert spec.checks.drift.columns["a"].method == own
+
+
+@pytest.mark.parametrize(
+    ("written", "nearest"),
+    [("kss", "'ks'"), ("tvd", "'TVD'"), ("jensen_shannon", "'jensenshannon'")],
+)
+def test_an_unknown_method_names_the_nearest_and_lists_the_known(
+    written: str, nearest: str
+) -> None:
+    with pytest.raises(ValidationError, match=f"did you mean {nearest}") as caught:
+        spec_of(checks={"drift": {"numerical": {"method": written}}})
+    assert all(method in str(caught.value) for method in METHODS)
+
+
+def test_a_method_of_the_other_kind_lists_those_that_suit() -> None:
+    with pytest.raises(ValidationError, match="'TVD' is no method for numerical columns") as caught:
+        spec_of(checks={"drift": {"numerical": {"method": "TVD"}}})
+    assert all(method in str(caught.value) for method in names_for("numerical"))
+
+
+def test_the_schema_offers_every_method() -> None:
+    offered = json_schema()["$defs"]["DriftMethod"]["properties"]["method"]["enum"]
+    assert offered == [*METHODS, *SPELLINGS]
 
 
 # --- the schema for editors -----------------------------------------------------------------------

@@ -39,7 +39,10 @@ def test_only_a_copy_may_be_written_to(rows: list[float | None]) -> None:
     assert values.to_pylist() == rows
 
 
-@given(st.lists(st.one_of(st.none(), st.text(max_size=5)), max_size=20), st.lists(st.booleans(), max_size=40))
+@given(
+    st.lists(st.one_of(st.none(), st.text(max_size=5)), max_size=20),
+    st.lists(st.booleans(), max_size=40),
+)
 def test_texts_and_masks_go_in_whole(texts: list[str | None], booleans: list[bool]) -> None:
     assert to_strings(texts).to_pylist() == texts
     assert to_mask(np.array(booleans, dtype=np.bool_)).to_pylist() == booleans

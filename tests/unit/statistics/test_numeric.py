@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring_jobs.statistics import NumericColumn
-from monitoring_jobs.statistics.numeric import merge
 
 finite = st.floats(-1e9, 1e9)
 some = st.lists(finite, min_size=1, max_size=50)
@@ -105,15 +104,3 @@ def test_a_read_only_memory_map_serves_as_a_column(
     after = NumericColumn.from_arrays(arrays)
     assert isinstance(after.sorted, np.memmap)
     assert (after.n, after.distinct, after.quantile(0.5), after.std) == (3, 3, 2.0, 1.0)
-    assert merge(after, before)[1][-1] == 0
-
-
-@given(some, some)
-def test_merging_follows_the_gap_between_the_distribution_functions(
-    left: list[float], right: list[float]
-) -> None:
-    values, gaps = merge(column(left), column(right))
-    assert values.tolist() == sorted(left + right)
-    for place in np.flatnonzero(np.append(values[1:] != values[:-1], [True])):
-        below = [sum(v <= values[place] for v in side) for side in (left, right)]
-        assert gaps[place] == below[0] * len(right) - below[1] * len(left)

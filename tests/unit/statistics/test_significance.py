@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from scipy import stats
 
-from monitoring_jobs.statistics import CategoricalColumn, NumericColumn
-from monitoring_jobs.statistics.distances import jensenshannon, psi, wasserstein
-from monitoring_jobs.statistics.significance import chisquare, ks, z
+from monitoring_jobs.statistics import NumericColumn
+from monitoring_jobs.statistics.significance import es, ks, t_test
+
+Score = Callable[[NumericColumn, NumericColumn], float]
 
 
 def numbers(values: np.ndarray | list[float]) -> NumericColumn:
     return NumericColumn.from_arrow(pa.array(np.asarray(values, dtype="float64")))
-
-
-def labels(values: list[str]) -> CategoricalColumn:
-    return CategoricalColumn.from_arrow(pa.array(values, pa.string()))
 
 
 @pytest.mark.parametrize(
@@ -65,43 +64,56 @@ def test_ks_is_exact_for_sizes_without_a_common_divisor() -> None:
     assert ks(numbers(reference), numbers(current)) == pytest.approx(expected, rel=1e-12)
 
 
-def test_f15_single_label_has_no_degree_of_freedom_and_a_certain_proportion() -> None:
-    assert np.isnan(chisquare(labels(["a"] * 5), labels(["a"] * 9)))
-    assert z(labels(["a"] * 5), labels(["a"] * 9)) == 1.0
+# --- Student --------------------------------------------------------------------------------------
+def test_f15_constant_columns_have_no_spread_to_measure_their_means_by() -> None:
+    # A tenth has no exact sum: what a mean of it is off by would pass for a spread.
+    assert np.isnan(t_test(numbers([0.1] * 3_000), numbers([0.1] * 7_000)))
+    assert t_test(numbers([0.1] * 3_000), numbers([0.2] * 7_000)) == 0.0
 
 
-def test_an_unseen_label_is_impossible_under_the_reference() -> None:
-    assert chisquare(labels(["a", "b"]), labels(["a", "c"])) == 0.0
+def test_t_needs_three_values() -> None:
+    assert np.isnan(t_test(numbers([1.0]), numbers([2.0])))
+    assert t_test(numbers([1.0]), numbers([2.0, 3.0])) == pytest.approx(
+        stats.ttest_ind([1.0], [2.0, 3.0]).pvalue
+    )
 
 
-@pytest.mark.parametrize("score", [wasserstein, ks, jensenshannon, psi])
-def test_f04_numerical_scores_without_values_are_undefined(score: object) -> None:
+# --- Epps and Singleton ---------------------------------------------------------------------------
+@pytest.mark.parametrize(("n", "m"), [(5, 5), (24, 12), (24, 40), (3_000, 2_000)])
+@pytest.mark.parametrize("distinct", [2, 3, 4])
+def test_es_of_few_different_values_is_walds_test_of_their_shares(
+    n: int, m: int, distinct: int
+) -> None:
+    random = np.random.default_rng([n, m, distinct])
+    reference = np.append(np.arange(distinct), random.integers(0, distinct, n - distinct))
+    current = np.append(np.arange(distinct), random.integers(0, distinct, m - distinct))
+    wald, covariance = np.zeros(distinct - 1), np.zeros((distinct - 1, distinct - 1))
+    for sign, side in ((1, reference), (-1, current)):
+        shares = np.bincount(side, minlength=distinct)[1:] / side.size
+        wald += sign * shares
+        covariance += (np.diag(shares) - np.outer(shares, shares)) / side.size
+    statistic = wald @ np.linalg.solve(covariance, wald)
+    if max(n, m) < 25:
+        statistic /= 1 + (n + m) ** -0.45 + 10.1 * (n**-1.7 + m**-1.7)
+    expected = stats.chi2.sf(statistic, distinct - 1)
+    assert es(numbers(reference), numbers(current)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_es_needs_five_values_and_a_spread_between_the_quartiles() -> None:
+    spread, peaked = numbers([1.0, 2.0, 3.0, 4.0, 5.0]), numbers([1.0] * 99 + [2.0])
+    assert np.isnan(es(spread, numbers([1.0, 2.0, 3.0, 4.0])))
+    assert np.isnan(es(peaked, peaked))
+    assert es(spread, spread) == 1.0
+
+
+@pytest.mark.parametrize("score", [ks, t_test, es])
+def test_f04_scores_without_values_are_undefined(score: Score) -> None:
     empty, some = numbers([]), numbers([1.0, 2.0])
     assert np.isnan(score(empty, some))
     assert np.isnan(score(some, empty))
 
 
-@pytest.mark.parametrize("score", [chisquare, z, jensenshannon, psi])
-def test_f04_categorical_scores_without_values_are_undefined(score: object) -> None:
-    empty, some = labels([]), labels(["a"])
-    assert np.isnan(score(empty, some))
-    assert np.isnan(score(some, empty))
-
-
-@pytest.mark.parametrize("score", [wasserstein, jensenshannon, psi])
-def test_f09_values_that_overflow_give_no_score_and_no_warning(score: object) -> None:
-    huge = numbers([1.7e308 * sign for sign in (1, -1)] * 15 + list(range(30)))
-    assert not np.isinf(score(huge, numbers([-1.7e308, 1.0])))
-
-
-@pytest.mark.parametrize("score", [jensenshannon, psi])
-def test_columns_of_different_kinds_cannot_be_compared(score: object) -> None:
-    with pytest.raises(TypeError, match="categorical"):
-        score(numbers([1.0]), labels(["a"]))
-
-
-def test_values_a_bit_apart_leave_no_room_for_bins() -> None:
-    # 30 values a few bits apart, as Evidently's histogram refuses to cut.
-    close = 1e16 + 2 * np.arange(22.0)
-    far = jensenshannon(numbers(close), numbers(close[:3].repeat(4_000_000 // 3)[:3]))
-    assert np.isfinite(far)
+@pytest.mark.parametrize("score", [t_test, es])
+def test_f09_values_that_overflow_give_no_score_and_no_warning(score: Score) -> None:
+    huge = numbers([1.7e308 * sign for sign in (1, -1)] * 15)
+    assert np.isnan(score(huge, huge))
