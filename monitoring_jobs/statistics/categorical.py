@@ -146,7 +146,9 @@ class EncodedLabels:
         whole = pa.chunked_array([values]) if isinstance(values, pa.Array) else values
         if not pa.types.is_dictionary(whole.type):
             whole = whole.dictionary_encode()
-        whole = whole.unify_dictionaries()
+        # A dictionary that all chunks share is recognised at once, and unified but slowly.
+        if not all(c.dictionary.equals(whole.chunk(0).dictionary) for c in whole.chunks[1:]):
+            whole = whole.unify_dictionaries()
         self._indices: list[pa.Array] = [chunk.indices for chunk in whole.chunks]
         self._dictionary = pa.nulls(0, pa.large_string())
         if whole.num_chunks:
