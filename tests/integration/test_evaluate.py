@@ -83,6 +83,13 @@ def test_f01_a_window_without_rows_is_insufficient_data_and_renders_nothing(make
     assert find(evaluation, "rows").value == 0
 
 
+def test_f01_a_window_without_rows_has_no_segments(make_monitor, settings):
+    later = Window(DAY.end, DAY.end + timedelta(days=1))
+    evaluation = judge(make_monitor(segments=["region"]), settings, later)
+    assert evaluation.status is Status.INSUFFICIENT_DATA
+    assert {m.segment for m in evaluation.measurements} == {""}
+
+
 def test_f01_a_day_whose_partition_was_never_written_is_insufficient_data(tmp_path, settings):
     folder = tmp_path / "monitors"
     log = folder / "data/wine/log/date=2026-11-20"
