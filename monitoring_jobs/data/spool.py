@@ -18,7 +18,10 @@ from monitoring_jobs.data.timestamps import Clock, split
 from monitoring_jobs.errors import SourceUnavailable, UnreadableDataset
 from monitoring_jobs.windows import Window
 
-_ROW_GROUP_BYTES = 64 * 2**20
+# Bounds what is held in memory. Wide rows get more of it, as every row group costs every column
+# that is read later a seek and a footer entry.
+_ROW_GROUP_BYTES, _ROW_GROUP_BYTES_AT_MOST = 32 * 2**20, 64 * 2**20
+_ROW_GROUP_ROWS = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Spool:
         self._partition, self._types = partition or {}, partition_types or {}
         self._writer: pq.ParquetWriter | None = None
         self._pending: list[pa.Table] = []
-        self._pending_bytes = 0
+        self._pending_rows = self._pending_bytes = 0
         self.files: list[DataFile] = []
         self.left_out = dict.fromkeys(LEFT_OUT, 0)
 
@@ -83,9 +86,16 @@ class Spool:
         # An empty batch is kept too, for its columns: a quiet window still has a schema.
         if kept.num_rows or not (self._pending or self._writer):
             self._pending.append(kept)
+            self._pending_rows += kept.num_rows
             self._pending_bytes += kept.nbytes
-        if self._pending_bytes >= _ROW_GROUP_BYTES:
+        if self._is_row_group():
             self._flush()
+
+    def _is_row_group(self) -> bool:
+        enough = _ROW_GROUP_BYTES
+        if self._pending_rows < _ROW_GROUP_ROWS:
+            enough = _ROW_GROUP_BYTES_AT_MOST
+        return self._pending_bytes >= enough
 
     def _inside(self, batch: pa.Table) -> pa.Table:
         if self._clock is None or self._window is None:
@@ -116,7 +126,7 @@ class Spool:
         if not self._pending:
             return
         table = pa.concat_tables(self._pending)
-        self._pending, self._pending_bytes = [], 0
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
         try:
             if self._writer is not None and self._writer.schema != table.schema:
                 self._end_file()

@@ -15,7 +15,7 @@ import sqlalchemy
 from sqlalchemy.pool import NullPool
 
 from monitoring_jobs.data.dataset import require_distinct
-from monitoring_jobs.data.postgres_copy import copied_tables
+from monitoring_jobs.data.postgres import Road, postgres_tables
 from monitoring_jobs.data.spool import Spool, Spooled
 from monitoring_jobs.data.timestamps import Clock, whole_units
 from monitoring_jobs.errors import (
@@ -43,11 +43,13 @@ def spool_sql(
     binds: Window | None,
     folder: Path,
     settings: Settings,
+    *,
+    road: Road | None = None,
 ) -> Spooled:
     """Run a query, or read a table, into temporary parquet files.
 
-    Postgres by psycopg2 is read by COPY, which makes no Python object of a value; every other
-    database by a streaming cursor.
+    Postgres is read by ADBC where its driver is installed, else by COPY, and the rows are the same;
+    neither makes a Python object of a value. Every other database is read by a streaming cursor.
 
     ``:start`` and ``:end`` of a query are instants for Postgres, whole numbers where a ``unit`` is
     given, and else naive times on the clock of ``timezone`` (default UTC). SQLite has no times and
@@ -64,6 +66,7 @@ def spool_sql(
         binds: What ``:start`` and ``:end`` mean.
         folder: Where temporary files are put.
         settings: Knows the connection's URL.
+        road: How rows come from Postgres; None takes the fastest that is installed.
 
     Raises:
         UnreadableDataset: The query is wrong, or its rows do not say when they happened.
@@ -75,7 +78,7 @@ def spool_sql(
     engine = _engine(settings.connection_url(source.connection), source.connection)
     spool = Spool(folder, shown, clock, window)
     with _translated(shown, engine), spool:
-        for batch in _batches(engine, source, window, binds, shown):
+        for batch in _batches(engine, source, window, binds, shown, road):
             spool.write(batch)
     return Spooled(spool.files, spool.left_out)
 
@@ -86,6 +89,7 @@ def _batches(
     window: Window | None,
     binds: Window | None,
     shown: str,
+    road: Road | None,
 ) -> Iterator[pa.Table]:
     is_postgres = engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg2"
     by_letters = engine.dialect.name == "sqlite" and source.unit is None
@@ -120,7 +124,7 @@ def _batches(
     if is_postgres:
         # Without values the driver leaves doubled percent signs as they are.
         sql = str(compiled) if values else str(compiled).replace("%%", "%")
-        yield from copied_tables(engine, sql, values, source.timezone or "UTC", shown)
+        yield from postgres_tables(engine, sql, values, source.timezone or "UTC", shown, road)
     else:
         yield from _streamed(engine, statement, values, shown)
 

@@ -145,6 +145,49 @@ def test_dates_decimals_enums_and_offsets_are_stored(connection: Connection) -> 
     assert stored(connection, "flag", True, False) == [True, False]
 
 
+def test_values_of_one_column_may_be_of_many_types(connection: Connection) -> None:
+    class Color(StrEnum):
+        RED = "red\t"
+
+    texts = ["plain", None, Color.RED, np.str_("n"), "", 7, "b\\s", "a\x00"]
+    assert stored(connection, "text", *texts) == [
+        *("plain", None, "red\t", "n", "", "7", "b\\s", "a\ufffd")
+    ]
+    numbers = [0.1, None, np.float32(0.5), 3, math.nan, Decimal("0.25"), 5e-324, 1.5]
+    assert stored(connection, "number", *numbers) == [0.1, None, 0.5, 3, None, 0.25, 5e-324, 1.5]
+
+
+def test_documents_of_one_column_may_be_plain_or_not(connection: Connection) -> None:
+    documents = [
+        *({}, {"a": 1, "b": None, "c": True, "d": "x"}, {"n": math.nan, "i": -math.inf}),
+        *({"nul": "a\x00b"}, {"quote": 'q"\\\t\n'}, {"escaped": "\\u0000"}, {"s": "\ud800"}),
+        *({1: "a", None: "b", False: "c"}, {"list": [1, {"x": 2}]}, {"np": np.int64(4)}),
+    ]
+    assert stored(connection, "document", *documents) == [
+        *({}, {"a": 1, "b": None, "c": True, "d": "x"}, {"n": None, "i": None}),
+        *({"nul": "a\ufffdb"}, {"quote": 'q"\\\t\n'}, {"escaped": "\\u0000"}, {"s": "\ufffd"}),
+        *({"1": "a", "None": "b", "False": "c"}, {"list": [1, {"x": 2}]}, {"np": 4}),
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 1000])
+def test_any_number_of_rows_arrives_in_its_order(connection: Connection, count: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE t")
+        rows = [(number, "same", f"{number}\t" if number % 7 else None) for number in range(count)]
+        assert (
+            copy_rows(
+                cursor,
+                "t",
+                ["whole", "text", "document"],
+                [(number, text, {"v": value}) for number, text, value in rows],
+            )
+            == count
+        )
+        cursor.execute("SELECT whole, text, document ->> 'v' FROM t ORDER BY whole")
+        assert cursor.fetchall() == rows
+
+
 def test_f19_naive_datetime_is_refused(connection: Connection) -> None:
     with pytest.raises(ValueError, match="naive"):
         stored(connection, "instant", datetime(2026, 11, 20, 12))
