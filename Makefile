@@ -5,7 +5,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 # Compiled once, Airflow and MLflow start in a third of the time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test lint format bench packages clean
+.PHONY: help demo test lint format bench bench-quick packages clean
 
 UV_ON_PATH := $(shell command -v uv 2>/dev/null)
 UV := $(or $(UV_ON_PATH),.venv/bin/uv)
@@ -17,10 +17,15 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # More or fewer test processes: make test WORKERS=4; some tests only: make test TESTS=tests/unit
 WORKERS ?= 2
 TESTS ?= tests
-ROWS ?= 10000 100000 1000000
+# Parts of the benchmark: make bench SECTIONS="engine push" ROWS="1000 1000000" WIDE_ROWS="10000"
+SECTIONS ?=
+ROWS ?=
+WIDE_ROWS ?=
+BENCH := $(if $(SECTIONS),--sections $(SECTIONS)) $(if $(ROWS),--rows $(ROWS)) \
+	$(if $(WIDE_ROWS),--wide-rows $(WIDE_ROWS))
 
 help:  ## Show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.synced-demo  ## Run the whole monitoring day on this machine, under .demo/
 	@$(BIN)/monitoring-jobs demo
@@ -41,14 +46,17 @@ format: .venv/.synced-dev  ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.synced-dev  ## Time evaluate beside bare Evidently (ROWS="10000 1000000")
-	@$(BIN)/python -m tests.benchmarks --rows $(ROWS)
+bench: .venv/.synced-dev  ## Time and memory beside other tools, for docs/performance.md: an hour
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench-quick: .venv/.synced-dev  ## The same in small, in two minutes
+	@$(BIN)/python -m tests.benchmarks --quick $(BENCH)
 
 packages:  ## Install the Debian packages of the tests (root), or name the missing ones
 	@.ci/packages
 
-clean:  ## Remove the virtual environment, caches and the demo
-	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean:  ## Remove the virtual environments, caches and the demo
+	@rm -rf .venv .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the virtual environment: made once, brought up to date when the lock file changes --------------

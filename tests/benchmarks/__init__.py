@@ -1,1 +1,1 @@
-"""How long a whole evaluation takes, beside bare Evidently on the same files: ``make bench``."""
+"""What everything costs, beside what else could be used on the same files: ``make bench``."""

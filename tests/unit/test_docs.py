@@ -11,10 +11,10 @@ import typer.main
 import yaml
 
 from monitoring_jobs.cli import app
+from monitoring_jobs.drift_methods import METHODS, Method
 from monitoring_jobs.results import Status
 from monitoring_jobs.settings import CONNECTION_PREFIX, Settings, environment_names
 from monitoring_jobs.spec import MonitorSpec, PerformanceCheck, QualityLimits, json_schema
-from monitoring_jobs.spec_rules import CATEGORICAL_METHODS, NUMERICAL_METHODS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -52,8 +52,10 @@ def test_every_documented_command_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=identifier)
 def test_every_documented_make_target_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):.*## ", text_of("Makefile"), flags=re.MULTILINE))
-    used = re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    targets = set(re.findall(r"^([a-z-]+):.*## ", text_of("Makefile"), flags=re.MULTILINE))
+    used = re.findall(
+        r"(?:^|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     assert set(used) <= targets
 
 
@@ -97,7 +99,7 @@ def test_every_setting_is_documented() -> None:
 @pytest.mark.parametrize(
     "metric",
     sorted(
-        {*NUMERICAL_METHODS, *CATEGORICAL_METHODS}
+        set(METHODS)
         | set(QualityLimits.model_fields)
         | (set(PerformanceCheck.model_fields) - {"min_labels"})
     ),
@@ -108,6 +110,16 @@ def test_every_metric_that_can_be_judged_has_its_formula(metric: str) -> None:
     assert any(f"`{metric}`" in row for row in rows)
 
 
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_the_table_of_drift_methods_is_the_one_that_judges(method: Method) -> None:
+    page = text_of("docs/checks-and-metrics.md")
+    (row,) = re.findall(
+        rf"^\| `{method.name}` \| ([NC, ]+) \| ([<>=]+ [\d.]+) \|", page, re.MULTILINE
+    )
+    kinds = ", ".join(kind[0].upper() for kind in method.kinds)
+    assert row == (kinds, f"{method.drift_when} {method.threshold}")
+
+
 def test_every_status_stands_in_the_order_of_severity() -> None:
     page = text_of("docs/decisions/0002-status-order.md")
     order = " < ".join(f"`{status}`" for status in sorted(Status, key=lambda s: s.severity))
@@ -115,5 +127,5 @@ def test_every_status_stands_in_the_order_of_severity() -> None:
 
 
 def test_the_makefile_has_ten_targets_at_most() -> None:
-    targets = re.findall(r"^[a-z]+:.*## ", text_of("Makefile"), flags=re.MULTILINE)
+    targets = re.findall(r"^[a-z-]+:.*## ", text_of("Makefile"), flags=re.MULTILINE)
     assert 0 < len(targets) <= 10

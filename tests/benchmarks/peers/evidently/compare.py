@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from pathlib import Path
 
-warnings.simplefilter("ignore")
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.presets import DataDriftPreset, DataSummaryPreset
 
-import pandas as pd  # noqa: E402
-from evidently import DataDefinition, Dataset, Report  # noqa: E402
-from evidently.presets import DataDriftPreset, DataSummaryPreset  # noqa: E402
-
-from tests.benchmarks.data import names  # noqa: E402
+from tests.benchmarks.layout import names
 
 folder, columns = Path(sys.argv[1]), int(sys.argv[2])
 numerical, categorical = names(columns)

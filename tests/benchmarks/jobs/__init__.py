@@ -1,0 +1,1 @@
+"""What measured processes do where no command of ours does exactly that."""

@@ -1,0 +1,1 @@
+"""Other tools on the same files: one folder each, with its pinned environment and its script."""
