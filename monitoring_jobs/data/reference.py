@@ -22,11 +22,12 @@ from monitoring_jobs.statistics.numeric import NumericColumn
 log = logging.getLogger(__name__)
 
 # Raise it when a column is normalised or summarized differently: old entries are then never found.
-VERSION = 3
+VERSION = 4
 _SUFFIX = ".stats"
 _MAGIC = b"monitoring-stats\n"
 _ALIGNMENT = 64
 _CHECKED = 4096  # bytes of a block
+_LENGTHS = " lengths"
 _KINDS: Mapping[str, type[NumericColumn | CategoricalColumn]] = {
     "numerical": NumericColumn,
     "categorical": CategoricalColumn,
@@ -85,11 +86,7 @@ class ReferenceCache:
         self, path: Path, column: str, kind: str, count: int
     ) -> Sequence[ColumnStatistics] | None:
         try:
-            parts: list[dict[str, np.ndarray]] = [{} for _ in range(count)]
-            for name, values in _load(path).items():
-                number, _, own = name.partition(" ")
-                parts[int(number)][own] = values
-            found = [_KINDS[kind].from_arrays(arrays) for arrays in parts]
+            found = [_KINDS[kind].from_arrays(part) for part in _unpack(_load(path), count)]
         except FileNotFoundError:
             return None
         except (_Corrupt, OSError, ValueError, KeyError, TypeError, IndexError) as exc:
@@ -109,13 +106,8 @@ class ReferenceCache:
         return self._folder / name[:2] / (name + _SUFFIX)
 
     def _keep(self, path: Path, found: Sequence[ColumnStatistics]) -> None:
-        arrays = {
-            f"{number} {name}": values
-            for number, statistics in enumerate(found)
-            for name, values in statistics.to_arrays().items()
-        }
         try:
-            written = _store(path, arrays)
+            written = _store(path, _pack([statistics.to_arrays() for statistics in found]))
         except (OSError, ValueError) as exc:
             log.warning(
                 "reference statistics cannot be cached in %s (%s)",
@@ -161,6 +153,26 @@ def _touch(path: Path) -> None:
 
 
 # --- one entry ----------------------------------------------------------------------------------
+def _pack(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Lay arrays of one name end to end, so that an entry has few of them for many segments."""
+    arrays: dict[str, np.ndarray] = {}
+    for name in parts[0]:
+        own = [part[name] for part in parts]
+        arrays[name] = own[0] if len(own) == 1 else np.concatenate(own)
+        arrays[name + _LENGTHS] = np.array([values.size for values in own], dtype=np.int64)
+    return arrays
+
+
+def _unpack(arrays: Mapping[str, np.ndarray], count: int) -> list[dict[str, np.ndarray]]:
+    """Return what was packed; views, no copies."""
+    parts: list[dict[str, np.ndarray]] = [{} for _ in range(count)]
+    for name in filter(lambda name: not name.endswith(_LENGTHS), arrays):
+        ends = np.cumsum(arrays[name + _LENGTHS])
+        for part, values in zip(parts, np.split(arrays[name], ends[:-1]), strict=True):
+            part[name] = values
+    return parts
+
+
 def _store(path: Path, arrays: Mapping[str, np.ndarray]) -> int:
     """Write arrays beside each other so that they can be mapped; return the bytes written.
 
