@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from monitoring_jobs.errors import StaleAttempt, StoreRefused
@@ -61,14 +62,17 @@ class ReportStore:
         folder = folder_of(evaluation.monitor, evaluation.window)
         name = None if report_html is None else _report_name(evaluation.attempt)
         stored = dataclasses.replace(evaluation, report=name)
-        self._refuse_stale(self._files.read(f"{folder}/{EVALUATION}"), evaluation)
+        parse = lru_cache(maxsize=1)(_attempt)  # what is replaced is seldom another than was found
         if name is not None and report_html is not None:
+            _refuse_stale(parse(self._files.read(f"{folder}/{EVALUATION}")), evaluation)
             self._files.write(f"{folder}/{name}", _utf8(report_html))
         replaced: str | None = None
 
         def replace(content: bytes | None) -> bytes:
             nonlocal replaced
-            replaced = self._refuse_stale(content, evaluation)
+            held = parse(content)
+            _refuse_stale(held, evaluation)
+            replaced = held.report if held else None
             return _utf8(stored.to_json())
 
         try:
@@ -184,27 +188,6 @@ class ReportStore:
         content = self._files.read(name)
         return None if content is None else _parse(content, self._files.location(name))
 
-    def _refuse_stale(self, content: bytes | None, evaluation: Evaluation) -> str | None:
-        """Return the report of the attempt that is to be replaced.
-
-        Raises:
-            StaleAttempt: That attempt began later.
-        """
-        try:
-            held = None if content is None else Evaluation.from_json(content)
-        except ValueError:
-            held = None  # a broken file is healed by replacing it
-        if held is None:
-            return None
-        if as_utc(held.computed_at) > as_utc(evaluation.computed_at):
-            raise StaleAttempt(
-                f"{evaluation.monitor} for {evaluation.window}: the report store holds an attempt "
-                f"of {utc_text(held.computed_at)}, later than this of "
-                f"{utc_text(evaluation.computed_at)}",
-                "nothing to do: the later one stays",
-            )
-        return held.report if held.report and _REPORT.fullmatch(held.report) else None
-
     def _orphans(self, monitor: str) -> Iterator[str]:
         names = [PurePosixPath(name) for name in self._files.find(monitor)]
         for folder in {name.parent for name in names if len(name.parts) == 3}:
@@ -223,6 +206,40 @@ class ReportStore:
         except ValueError:
             return None  # which report belongs to a broken file is not known
         return frozenset([report] if report else [])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What a stored evaluation says of itself: when its attempt began, and its report."""
+
+    began: datetime
+    report: str | None
+
+
+def _attempt(content: bytes | None) -> _Attempt | None:
+    """Return the attempt that a file holds; a broken file is healed by replacing it."""
+    if content is None:
+        return None
+    try:
+        held = Evaluation.from_json(content)
+    except ValueError:
+        return None
+    is_ours = held.report is not None and _REPORT.fullmatch(held.report)
+    return _Attempt(held.computed_at, held.report if is_ours else None)
+
+
+def _refuse_stale(held: _Attempt | None, evaluation: Evaluation) -> None:
+    """Make sure that no later attempt is replaced.
+
+    Raises:
+        StaleAttempt: The one that is held began later.
+    """
+    if held is not None and as_utc(held.began) > as_utc(evaluation.computed_at):
+        raise StaleAttempt(
+            f"{evaluation.monitor} for {evaluation.window}: the report store holds an attempt "
+            f"of {utc_text(held.began)}, later than this of {utc_text(evaluation.computed_at)}",
+            "nothing to do: the later one stays",
+        )
 
 
 def write_folder(folder: Path, evaluation: Evaluation, report_html: str | None) -> Evaluation:
