@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from monitoring_jobs.data.whole_file import whole_file
 from monitoring_jobs.statistics import ColumnStatistics
 from monitoring_jobs.statistics.categorical import CategoricalColumn
 from monitoring_jobs.statistics.numeric import NumericColumn
@@ -192,19 +192,12 @@ def _store(path: Path, arrays: Mapping[str, np.ndarray]) -> int:
         offset = -(-(offset + data.nbytes) // _ALIGNMENT) * _ALIGNMENT
     line = _MAGIC + json.dumps([directory, offset]).encode()
     line += b" " * (-(len(line) + 1) % _ALIGNMENT) + b"\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(line)
-            for start, data in parts:
-                file.seek(len(line) + start)
-                file.write(_bytes(data))
-            file.truncate(len(line) + offset)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        file.write(line)
+        for start, data in parts:
+            file.seek(len(line) + start)
+            file.write(_bytes(data))
+        file.truncate(len(line) + offset)
     return len(line) + offset
 
 

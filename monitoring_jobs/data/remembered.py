@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import pyarrow as pa
 
 from monitoring_jobs.data.dataset import BYTES_PER_VALUE, LEFT_OUT, ColumnKind, Dataset
 from monitoring_jobs.data.files import DataFile
+from monitoring_jobs.data.whole_file import whole_file
 from monitoring_jobs.errors import SourceUnavailable
 
 log = logging.getLogger(__name__)
@@ -194,17 +194,9 @@ def _find(path: Path) -> _Description | None:
 
 
 def _keep(path: Path, description: _Description) -> None:
-    """Write a description so that it appears whole or not at all."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:
-                file.write(description.to_json())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with whole_file(path) as file:
+            file.write(description.to_json().encode("ascii"))
     except OSError as exc:
         log.warning(
             "a reference cannot be kept in %s (%s)",
