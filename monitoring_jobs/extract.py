@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitoring_jobs.errors import (
     InvalidSettings,
@@ -16,7 +17,7 @@ from monitoring_jobs.errors import (
     TrackingRefused,
     TrackingUnavailable,
 )
-from monitoring_jobs.mlflow_entities import UNFINISHED
+from monitoring_jobs.mlflow_entities import ENDED
 from monitoring_jobs.windows import as_utc, utc_text
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ HEALTH_JOB = "extract_health"
 OVERLAP = timedelta(hours=1)
 # Late tags, renames and deletions move nothing that a search could filter by.
 FULL_SCAN_EVERY = timedelta(days=7)
+# The server takes most of the time: a second thread keeps it at work while the first reads its
+# answer (docs/decisions/0010-extraction-and-publish-speed.md).
+_READERS = 2
+_SLICES = 8
 # Another extraction may hold the lock for as long as MLflow takes to answer.
 _WAIT_SECONDS = 1800
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 Report = Callable[[int, int | None], None]
+Write = Callable[[], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +152,8 @@ def extract_runs(
         summary.tracking_server,
         extra={"action": "extracted", **summary.as_dict()},
     )
-    _push_state(settings, state)
+    if state is not None:
+        _push_state(settings, state)
     _push_health(settings, up=True)
     return summary
 
@@ -160,6 +168,7 @@ class _Extraction:
 
         self._url = settings.require_database_url()
         self._tracking: Tracking = Tracking(uri)
+        self._has_gauges = _has_gauges(settings)
         self._until = until
         self._progress = progress
         self._experiment_ids: list[str] = []
@@ -168,7 +177,8 @@ class _Extraction:
 
     def write(
         self, *, since: datetime | None, full: bool
-    ) -> tuple[ExtractionSummary, TrackingState]:
+    ) -> tuple[ExtractionSummary, TrackingState | None]:
+        """Return what was done, and what gauges are to say where there are any."""
         from monitoring_jobs.database import require_current_schema, transaction
         from monitoring_jobs.sinks.mlflow_tables import MlflowTables
 
@@ -189,7 +199,7 @@ class _Extraction:
             observed = max(self._until, reached.last_observation or self._until)
             merged = tables.merge(everything=everything, at=observed)
             tables.save_progress(server, self._until, everything=everything)
-            state = tables.state(observed)
+            state = tables.state(observed) if self._has_gauges else None
         summary = ExtractionSummary(
             tracking_server=server,
             since=start,
@@ -215,35 +225,55 @@ class _Extraction:
             )
 
     def _read(self, tables: MlflowTables, start: datetime | None, *, everything: bool) -> None:
-        experiment_ids = self._experiment_ids
-        for condition in _conditions(start, self._until):
-            self._take(tables, self._tracking.runs(experiment_ids, where=condition))
-        present = set(experiment_ids)
+        from monitoring_jobs.tracking import read_ahead
+
+        with read_ahead(self._sources(tables, start), threads=_READERS) as pages:
+            for write_page in pages:
+                write_page()
+        present = set(self._experiment_ids)
         unseen = [
             (run_id, experiment_id)
             for run_id, experiment_id in tables.unseen_runs(everything=everything)
             if experiment_id in present
         ]
-        self._take(tables, self._tracking.runs_by_id(unseen))
-        for models in self._tracking.registered_models():
-            tables.add_models(models)
-            self._counts["models"] += len(models)
-        for versions in self._tracking.model_versions():
-            tables.add_versions(versions)
-            self._counts["versions"] += len(versions)
+        for page in self._tracking.runs_by_id(unseen):
+            self._take(tables, page)
 
-    def _take(self, tables: MlflowTables, pages: Iterator[list[Run]]) -> None:
-        for page in pages:
-            # A page may repeat what an earlier search or page has shown.
-            fresh = {run.run_id: run for run in page if run.run_id not in self._seen}
-            self._seen.update(fresh)
-            tables.add_seen(fresh)
-            due = [run for run in fresh.values() if self._is_due(run)]
-            tables.add_runs(due)
-            self._counts["runs"] += len(due)
-            self._counts["metrics"] += sum(len(run.metrics) for run in due)
-            if self._progress:
-                self._progress(self._counts["runs"], None)
+    def _sources(self, tables: MlflowTables, start: datetime | None) -> list[Iterator[Write]]:
+        """Return what can be read at once: for each page, what writes it."""
+        conditions = _conditions(start, self._until)
+        slices = _slices(self._experiment_ids, start)
+        return [self._registry(tables), *(self._runs(tables, ids, conditions) for ids in slices)]
+
+    def _runs(
+        self, tables: MlflowTables, experiment_ids: Sequence[str], conditions: Sequence[str]
+    ) -> Iterator[Write]:
+        for condition in conditions:
+            for page in self._tracking.runs(experiment_ids, where=condition):
+                yield partial(self._take, tables, page)
+
+    def _registry(self, tables: MlflowTables) -> Iterator[Write]:
+        """Models come before versions, so that what an alias means is there."""
+        for models in self._tracking.registered_models():
+            yield partial(self._count, "models", tables.add_models, models)
+        for versions in self._tracking.model_versions():
+            yield partial(self._count, "versions", tables.add_versions, versions)
+
+    def _count(self, what: str, add: Callable[[list[T]], None], page: list[T]) -> None:
+        add(page)
+        self._counts[what] += len(page)
+
+    def _take(self, tables: MlflowTables, page: Iterable[Run]) -> None:
+        # A page may repeat what an earlier search or page has shown.
+        fresh = {run.run_id: run for run in page if run.run_id not in self._seen}
+        self._seen.update(fresh)
+        tables.add_seen(fresh)
+        due = [run for run in fresh.values() if self._is_due(run)]
+        tables.add_runs(due)
+        self._counts["runs"] += len(due)
+        self._counts["metrics"] += sum(len(run.metrics) for run in due)
+        if self._progress and due:
+            self._progress(self._counts["runs"], None)
 
     def _is_due(self, run: Run) -> bool:
         return all(end is None or end < self._until for end in (run.started_at, run.ended_at))
@@ -265,15 +295,29 @@ def _range(
     return (min(start, since) if since else start), False
 
 
+def _slices(experiment_ids: Sequence[str], start: datetime | None) -> Iterator[Sequence[str]]:
+    """Cut a full search into parts that threads read side by side; a small one is one request."""
+    from monitoring_jobs.tracking import EXPERIMENTS_PER_SEARCH
+
+    size = EXPERIMENTS_PER_SEARCH
+    if start is None:
+        size = min(size, max(1, len(experiment_ids) // _SLICES))
+    return (experiment_ids[at : at + size] for at in range(0, len(experiment_ids), size))
+
+
 def _conditions(start: datetime | None, until: datetime) -> list[str]:
-    """Return MLflow's filters, which together find each run that is due; it has no OR."""
+    """Return MLflow's filters, which together find each run that is due; it has no OR.
+
+    Those that have not ended come first: a run that ends between the two searches is found twice,
+    and not missed.
+    """
     if start is None:
         return [""]
-    started = f"attributes.start_time < {_milliseconds(until)}"
-    ended = f"attributes.end_time >= {_milliseconds(start)}"
+    before = f"< {_milliseconds(until)}"
+    unfinished = " AND ".join(f"attributes.status != '{status}'" for status in ENDED)
     return [
-        f"{ended} AND attributes.end_time < {_milliseconds(until)}",
-        *(f"attributes.status = '{status}' AND {started}" for status in UNFINISHED),
+        f"{unfinished} AND attributes.start_time {before}",
+        f"attributes.end_time >= {_milliseconds(start)} AND attributes.end_time {before}",
     ]
 
 
@@ -281,16 +325,18 @@ def _milliseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MILLISECOND
 
 
+def _has_gauges(settings: Settings) -> bool:
+    return settings.pushgateway_url is not None or settings.textfile is not None
+
+
 def _push_state(settings: Settings, state: TrackingState) -> None:
-    if settings.pushgateway_url is None and settings.textfile is None:
-        return
     from monitoring_jobs.sinks.mlflow_gauges import state_registry
 
     _push(settings, state_registry(state), JOB)
 
 
 def _push_health(settings: Settings, *, up: bool, failed_at: datetime | None = None) -> None:
-    if settings.pushgateway_url is None and settings.textfile is None:
+    if not _has_gauges(settings):
         return
     from monitoring_jobs.sinks.mlflow_gauges import health_registry
 

@@ -9,8 +9,8 @@ from typing import Literal
 
 Kind = Literal["numerical", "categorical"]
 
-# MLflow's words for a run that has not ended yet.
-UNFINISHED = ("RUNNING", "SCHEDULED")
+# MLflow's words for how a run ended.
+ENDED = ("FINISHED", "FAILED", "KILLED")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,19 +6,25 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from monitoring_jobs.errors import EmptyWindow
-from monitoring_jobs.windows import Window, as_utc, utc_text
+from monitoring_jobs.json_fields import Fields, is_finite_number, strict_json
+from monitoring_jobs.windows import Window, utc_text
 
 SCHEMA_VERSION = 1
 
 _MODEL = ("name", "version", "alias")
 _ROWS = ("current", "reference", "sampled")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+# Indentation makes Python's encoder several times slower than a line per measurement.
+_to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+_NO_MEASUREMENTS = "[]\n}"
 
 Scalar = str | int | float | bool | None
 Detail = Mapping[str, Scalar]
@@ -79,13 +85,14 @@ class Measurement:
     detail: Detail = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        value = None if self.value is None else float(self.value)
-        if value is not None and not math.isfinite(value):
-            raise ValueError(f"{self.check}.{self.metric} of {self.column!r} is {value}")
-        object.__setattr__(self, "value", value)
+        if self.value is not None:
+            value = float(self.value)
+            if not math.isfinite(value):
+                raise ValueError(f"{self.check}.{self.metric} of {self.column!r} is {value}")
+            object.__setattr__(self, "value", value)
         # An integer would be written as 1 here and as 1.0 after it was read again.
-        threshold = None if self.threshold is None else float(self.threshold)
-        object.__setattr__(self, "threshold", threshold)
+        if self.threshold is not None:
+            object.__setattr__(self, "threshold", float(self.threshold))
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -112,7 +119,20 @@ class Measurement:
         Raises:
             ValueError: A field is absent or of a wrong type.
         """
-        fields = _Fields(raw, "measurement")
+        values = _as_written(raw)
+        if values is not None:
+            check, metric, column, segment, value, threshold, status, detail = values
+            return cls(
+                check=check,
+                metric=metric,
+                column=column,
+                segment=segment,
+                value=value,
+                threshold=threshold,
+                status=_STATUSES[status],
+                detail=_detail(detail),
+            )
+        fields = Fields(raw, "measurement")
         return cls(
             check=fields.text("check"),
             metric=fields.text("metric"),
@@ -120,9 +140,12 @@ class Measurement:
             segment=fields.text("segment"),
             value=fields.number_or_none("value"),
             threshold=fields.number_or_none("threshold"),
-            status=fields.status("status"),
+            status=Status(fields.one_of("status", _STATUSES)),
             detail=_detail(fields.part("detail").raw),
         )
+
+
+_KEY = attrgetter("check", "metric", "column", "segment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,10 +205,10 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         seen: set[tuple[str, str, str, str]] = set()
-        for measurement in self.measurements:
-            if measurement.key in seen:
-                raise ValueError(f"two measurements of {measurement.key}")
-            seen.add(measurement.key)
+        for key in map(_KEY, self.measurements):
+            if key in seen:
+                raise ValueError(f"two measurements of {key}")
+            seen.add(key)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that evaluation.json holds."""
@@ -218,9 +241,13 @@ class Evaluation:
         }
 
     def to_json(self) -> str:
-        """Return strict JSON: no NaN, no infinity, no lone surrogate."""
-        text = json.dumps(self.as_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+        """Return strict JSON: no NaN, no infinity, no lone surrogate; a line per measurement."""
+        head = json.dumps(
+            replace(self, measurements=()).as_dict(), indent=1, allow_nan=False, ensure_ascii=False
+        )
+        lines = ",\n  ".join([_to_json(m.as_dict()) for m in self.measurements])
+        text = head if not lines else f"{head.removesuffix(_NO_MEASUREMENTS)}[\n  {lines}\n ]\n}}"
+        return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Evaluation:
@@ -230,11 +257,11 @@ class Evaluation:
             ValueError: Not an evaluation, or one of another schema version. The message quotes no
                 value.
         """
-        raw = _strict_json(text)
+        raw = strict_json(text)
         version = raw.get("schema_version") if isinstance(raw, dict) else None
         if type(version) is not int or version != SCHEMA_VERSION:
             raise ValueError(f"not an evaluation of schema version {SCHEMA_VERSION}")
-        fields = _Fields(raw, "evaluation")
+        fields = Fields(raw, "evaluation")
         model, window, rows = fields.part("model"), fields.part("window"), fields.part("rows")
         optional: dict[str, Any] = {
             name: read(name)
@@ -250,7 +277,7 @@ class Evaluation:
             monitor=fields.text("monitor"),
             model=ModelRef(**{name: model.text_or_none(name) for name in _MODEL}),
             window=_window(window),
-            status=fields.status("status"),
+            status=Status(fields.one_of("status", _STATUSES)),
             rows=RowCounts(**{name: rows.count(name) for name in _ROWS}),
             reference_id=fields.text("reference_id"),
             spec_hash=fields.text("spec_hash"),
@@ -283,107 +310,43 @@ def verdict(measurements: Iterable[Measurement]) -> Status:
     return Status.INSUFFICIENT_DATA if worst is Status.OK and unjudged else worst
 
 
-def _strict_json(text: str | bytes) -> Any:
+_STATUSES: Mapping[Any, Status] = {str(status): status for status in Status}
+_NUMBER = (float, type(None))
+_TYPES = frozenset(
+    (str, str, str, str, value, threshold, str, dict) for value in _NUMBER for threshold in _NUMBER
+)
+_VALUES = itemgetter(
+    "check", "metric", "column", "segment", "value", "threshold", "status", "detail"
+)
+
+
+def _as_written(raw: Any) -> tuple[Any, ...] | None:
+    """Return the values of a measurement that is just as ``as_dict`` writes it, as most are.
+
+    None for any other: it is to be read field by field, so that what is at fault is named.
+    """
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("not an evaluation: nested too deeply") from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"not an evaluation: {name} is no JSON")
-
-
-class _Fields:
-    """The fields of a JSON object; each is read as one type, or refused by name."""
-
-    def __init__(self, raw: Any, what: str) -> None:
-        if not isinstance(raw, dict):
-            raise ValueError(f"{what} is not an object")  # noqa: TRY004 the file is to blame
-        self.raw: dict[str, Any] = raw
-        self._what = what
-
-    def text(self, name: str) -> str:
-        return str(self._typed(name, str, "text"))
-
-    def text_or_none(self, name: str) -> str | None:
-        return None if self._given(name) is None else self.text(name)
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        items = self.items(name)
-        if not all(isinstance(item, str) for item in items):
-            raise self._wrong(name, "a list of texts")
-        return tuple(items)
-
-    def items(self, name: str) -> list[Any]:
-        return list(self._typed(name, list, "a list"))
-
-    def part(self, name: str) -> _Fields:
-        return _Fields(self._given(name), f"{self._what}.{name}")
-
-    def count(self, name: str) -> int:
-        number = self._given(name)
-        # Counts end up in a bigint column.
-        if type(number) is not int or not 0 <= number < 2**63:
-            raise self._wrong(name, "a count")
-        return number
-
-    def positive(self, name: str) -> float:
-        number = self.number_or_none(name)
-        if number is None or number < 0:
-            raise self._wrong(name, "a number from 0 on")
-        return number
-
-    def number_or_none(self, name: str) -> float | None:
-        number = self._given(name)
-        if number is not None and not _is_number(number):
-            raise self._wrong(name, "a finite number")
-        return None if number is None else float(number)
-
-    def status(self, name: str) -> Status:
-        try:
-            return Status(self.text(name))
-        except ValueError:
-            raise self._wrong(name, f"one of {', '.join(Status)}") from None
-
-    def instant(self, name: str) -> datetime:
-        try:
-            return as_utc(datetime.fromisoformat(self.text(name)))
-        except (ValueError, OverflowError):
-            raise self._wrong(name, "a time with a zone") from None
-
-    def _given(self, name: str) -> Any:
-        if name not in self.raw:
-            raise ValueError(f"{self._what}.{name} is missing")
-        return self.raw[name]
-
-    def _typed(self, name: str, kind: type, called: str) -> Any:
-        value = self._given(name)
-        if not isinstance(value, kind):
-            raise self._wrong(name, called)
-        return value
-
-    def _wrong(self, name: str, called: str) -> ValueError:
-        return ValueError(f"{self._what}.{name} is not {called}")
-
-
-def _is_number(value: Any) -> bool:
-    if type(value) not in (int, float):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer beyond float64
-        return False
+        values: tuple[Any, ...] = _VALUES(raw)
+    except (KeyError, TypeError):
+        return None
+    _, _, _, _, value, threshold, status, _ = values
+    sound = (
+        tuple(map(type, values)) in _TYPES
+        and status in _STATUSES
+        and (value is None or math.isfinite(value))
+        and (threshold is None or math.isfinite(threshold))
+    )
+    return values if sound else None
 
 
 def _detail(raw: dict[str, Any]) -> Detail:
     for value in raw.values():
-        if not (value is None or isinstance(value, str | bool) or _is_number(value)):
+        if not (value is None or isinstance(value, str | bool) or is_finite_number(value)):
             raise ValueError("measurement.detail holds something else than scalars")
     return raw
 
 
-def _window(fields: _Fields) -> Window:
+def _window(fields: Fields) -> Window:
     try:
         return Window(fields.instant("start"), fields.instant("end"))
     except EmptyWindow:

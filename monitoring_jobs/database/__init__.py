@@ -7,13 +7,14 @@ from monitoring_jobs.database.connection import (
 )
 from monitoring_jobs.database.files import queries, sql_folder
 from monitoring_jobs.database.migrations import migrate
-from monitoring_jobs.database.rows import clean_text, copy_rows
+from monitoring_jobs.database.rows import clean_text, copy_rows, needs_cleaning
 
 __all__ = [
     "SCHEMA_REVISION",
     "clean_text",
     "copy_rows",
     "migrate",
+    "needs_cleaning",
     "queries",
     "require_current_schema",
     "sql_folder",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,14 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2's own 
 from monitoring_jobs.database.files import queries
 
 _NULL = r"\N"
-_CHUNK = 1 << 16
+# So many rows are encoded at once. A longest line times this is held in memory.
+_BLOCK = 256
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SPECIAL = re.compile("[\\\\\t\n\r\x00\ud800-\udfff]")
+_NUL = r"\u0000"  # as JSON has it, and jsonb does not
+_KEYS = frozenset({str})
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 _ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
 
@@ -36,7 +43,7 @@ def copy_rows(
         cursor: Cursor of a transaction.
         table: Name of the table, with or without its schema.
         columns: The columns that each row gives, in order.
-        rows: Read once, never held as a whole.
+        rows: Read once, a few hundred at a time, never held as a whole.
 
     Raises:
         TypeError: A value of a type that has no column type.
@@ -49,7 +56,7 @@ def copy_rows(
     stream = _Stream(rows, len(columns))
     try:
         # The stubs want readline() as well; COPY FROM calls read() alone.
-        cursor.copy_expert(statement, stream, size=_CHUNK)  # type: ignore[arg-type]
+        cursor.copy_expert(statement, stream)  # type: ignore[arg-type]
     except psycopg2.Error:
         if stream.failure is not None:  # the driver reports it as a canceled statement
             raise stream.failure from None
@@ -62,34 +69,52 @@ def clean_text(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
+def needs_cleaning(texts: Iterable[str]) -> bool:
+    """Whether ``clean_text`` would change any of many texts."""
+    return _UNSTORABLE.search("".join(texts)) is not None
+
+
 class _Stream:
-    """A file of rows in COPY's text format, made as it is read."""
+    """A file of rows in COPY's text format, made as it is read, a block of rows at a time."""
 
     def __init__(self, rows: Iterable[Sequence[object]], width: int) -> None:
         self.count = 0
         self.failure: Exception | None = None
-        self._lines = self._encoded(rows, width)
+        self._rows = iter(rows)
+        self._width = width
 
-    def read(self, size: int = _CHUNK) -> bytes:
-        lines: list[str] = []
-        length = 0
+    def read(self, _size: int = -1) -> bytes:
         try:
-            for line in self._lines:
-                lines.append(line)
-                length += len(line)
-                if length >= size:
-                    break
+            block = list(islice(self._rows, _BLOCK))
+            self.count += len(block)
+            return _lines(block, self._width).encode()
         except Exception as exc:
             self.failure = exc
             raise
-        return "".join(lines).encode()
 
-    def _encoded(self, rows: Iterable[Sequence[object]], width: int) -> Iterator[str]:
-        for row in rows:
-            if len(row) != width:
-                raise ValueError(f"a row of {len(row)} values for {width} columns")
-            self.count += 1
-            yield "\t".join([_ENCODERS.get(type(v), _other)(v) for v in row]) + "\n"
+
+def _lines(rows: Sequence[Sequence[object]], width: int) -> str:
+    """Return rows as lines: by columns, whose values mostly are of one type and need no escape."""
+    for row in rows:
+        if len(row) != width:
+            raise ValueError(f"a row of {len(row)} values for {width} columns")
+    columns = [_column(values) for values in zip(*rows, strict=True)]
+    return "".join(["\t".join(line) + "\n" for line in zip(*columns, strict=True)])
+
+
+def _column(values: tuple[Any, ...]) -> Sequence[str]:
+    first = values[0]
+    if all(value is first for value in values):
+        return [_encoded(first)] * len(values)
+    kinds = set(map(type, values))
+    # Subclasses whose text is themselves, such as StrEnum, pass as they are.
+    if all(kind.__str__ is str.__str__ for kind in kinds):  # type: ignore[comparison-overlap]
+        return values if _SPECIAL.search("".join(values)) is None else [_text(v) for v in values]
+    return [_encoded(value) for value in values]
+
+
+def _encoded(value: object) -> str:
+    return _ENCODERS.get(type(value), _other)(value)
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -117,12 +142,23 @@ def _decimal(value: Decimal) -> str:
 
 
 def _json(value: object) -> str:
-    return _text(json.dumps(_plain(value), allow_nan=False, ensure_ascii=False))
+    return _text(_to_json(_plain(value)))
+
+
+def _dict(value: dict[Any, Any]) -> str:
+    """Return a document, by a shorter way where it is empty or holds nothing but plain scalars."""
+    if not value:
+        return "{}"
+    if _KEYS.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
+        with suppress(ValueError):  # a NaN
+            text = _to_json(value)
+            if _NUL not in text and _SPECIAL.search(text) is None:
+                return text
+    return _json(value)
 
 
 def _numpy(value: np.generic) -> str:
-    scalar = _from_numpy(value)
-    return _ENCODERS.get(type(scalar), _other)(scalar)
+    return _encoded(_from_numpy(value))
 
 
 _ENCODERS: dict[type, Callable[[Any], str]] = {
@@ -134,7 +170,7 @@ _ENCODERS: dict[type, Callable[[Any], str]] = {
     datetime: _datetime,
     date: date.isoformat,
     Decimal: _decimal,
-    dict: _json,
+    dict: _dict,
     list: _json,
     tuple: _json,
 }

@@ -7,15 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from monitoring_jobs.results import Evaluation, Measurement, Status
+from monitoring_jobs.sinks.registry import Registry, registry_of
 
 MAX_COLUMN_SERIES = 2000
-
-Registry = CollectorRegistry
 
 _UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_LABEL = 200
@@ -58,7 +56,7 @@ _MODEL = ("monitor", "model_name", "model_version")
 
 def evaluation_registry(
     evaluation: Evaluation, succeeded_at: datetime, *, max_series: int = MAX_COLUMN_SERIES
-) -> CollectorRegistry:
+) -> Registry:
     """Return the complete set of series of one evaluation.
 
     Segments are left to Postgres. Where the series of single columns would be more than
@@ -82,10 +80,10 @@ def evaluation_registry(
         "Series of single columns that were too many to push",
         columns if columns > max_series else 0,
     )
-    return _registry(families)
+    return registry_of(families)
 
 
-def failure_registry(monitor: str, failed_at: datetime) -> CollectorRegistry:
+def failure_registry(monitor: str, failed_at: datetime) -> Registry:
     """Return the one series that a failed evaluation leaves."""
     family = GaugeMetricFamily(
         "monitoring_last_failure_timestamp_seconds",
@@ -93,12 +91,7 @@ def failure_registry(monitor: str, failed_at: datetime) -> CollectorRegistry:
         labels=["monitor"],
     )
     family.add_metric([_label(monitor)], failed_at.timestamp())
-    return _registry([family])
-
-
-def exposition(registry: Registry) -> bytes:
-    """Return a registry in Prometheus' text format."""
-    return generate_latest(registry)
+    return registry_of([family])
 
 
 class _Families:
@@ -133,20 +126,6 @@ class _Families:
 
     def __iter__(self) -> Iterator[Metric]:
         return iter(self._families.values())
-
-
-class _Collector:
-    def __init__(self, families: Sequence[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterator[Metric]:
-        return iter(self._families)
-
-
-def _registry(families: _Families | Sequence[Metric]) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(_Collector(list(families)))
-    return registry
 
 
 def _add_columns(families: _Families, measurements: Sequence[Measurement]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from monitoring_jobs.mlflow_entities import SubjectRun, TrackingState
+from monitoring_jobs.sinks.registry import Registry, registry_of
 
 # Metrics of MLflow are many and named by their users: a gateway must not hold them without bound.
 MAX_METRIC_SERIES = 5000
@@ -17,9 +17,7 @@ MAX_METRIC_SERIES = 5000
 _SUBJECT = ("experiment", "model_name", "model_version", "alias")
 
 
-def state_registry(
-    state: TrackingState, *, max_series: int = MAX_METRIC_SERIES
-) -> CollectorRegistry:
+def state_registry(state: TrackingState, *, max_series: int = MAX_METRIC_SERIES) -> Registry:
     """Return the complete set of series of a successful extraction.
 
     Runs behind aliases come before those of experiments, newest first; where their metrics would
@@ -31,7 +29,7 @@ def state_registry(
         "mlflow_experiment_created", "Experiments ever seen, deleted ones included"
     )
     created.add_metric([], state.experiments_created)
-    return _registry(
+    return registry_of(
         [
             *_of_runs(kept),
             _finished(state),
@@ -50,7 +48,7 @@ def state_registry(
     )
 
 
-def health_registry(*, up: bool, failed_at: datetime | None = None) -> CollectorRegistry:
+def health_registry(*, up: bool, failed_at: datetime | None = None) -> Registry:
     """Return the series that every extraction leaves, also one that failed.
 
     They are a group of their own, so that a failure leaves the others as they are.
@@ -68,21 +66,7 @@ def health_registry(*, up: bool, failed_at: datetime | None = None) -> Collector
                 failed_at.timestamp(),
             )
         )
-    return _registry(families)
-
-
-class _Collector:
-    def __init__(self, families: Sequence[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterator[Metric]:
-        return iter(self._families)
-
-
-def _registry(families: Sequence[Metric]) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(_Collector(families))
-    return registry
+    return registry_of(families)
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from monitoring_jobs.database import copy_rows, queries
+from monitoring_jobs.database import clean_text, copy_rows, queries
 from monitoring_jobs.mlflow_entities import (
     Experiment,
     ModelVersion,
@@ -72,6 +72,8 @@ class MlflowTables:
     def __init__(self, connection: Connection) -> None:
         self._cursor = connection.cursor()
         self._queries = queries("mlflow")
+        self._added = 0
+        self._has_known_runs = False
 
     def begin(self, server: str) -> Progress:
         """Wait for any other extraction, make room for what comes in, and tell how far it got."""
@@ -91,31 +93,34 @@ class MlflowTables:
         self._copy("seen", ("run_id",), ((run_id,) for run_id in run_ids))
 
     def add_runs(self, runs: Sequence[Run]) -> None:
-        """Take in a page of runs; a run may be taken in once."""
-        self._copy("run", _RUN, (_values(run, _RUN) for run in runs))
-        self._copy(
-            "run_metric",
-            _METRIC,
-            (
-                (run.run_id, metric.name, metric.value, metric.step, metric.logged_at)
-                for run in runs
-                for metric in run.metrics
-            ),
+        """Take in a page of runs; a run may be taken in once.
+
+        Runs of which the tables hold nothing need no merge: they are written where they belong.
+        """
+        self._run("plan_by_indexes")
+        self._run("known_runs", run_ids=[clean_text(run.run_id) for run in runs])
+        known = {run_id for (run_id,) in self._cursor.fetchall()}
+        self._run("plan_as_usual")
+        self._has_known_runs |= bool(known)
+        self._copy_runs("incoming", [run for run in runs if clean_text(run.run_id) in known])
+        self._added += self._copy_runs(
+            "mlflow", [run for run in runs if clean_text(run.run_id) not in known]
         )
-        for table in ("param", "tag"):
-            self._copy(
-                f"run_{table}",
-                _TEXT,
-                (
-                    (run.run_id, name, value or "")
-                    for run in runs
-                    for name, value in getattr(run, f"{table}s").items()
-                ),
-            )
-        self._copy(
-            "run_dataset",
-            _DATASET,
-            ((run.run_id, *_values(d, _DATASET[1:])) for run in runs for d in run.datasets),
+
+    def _copy_runs(self, prefix: str, runs: Sequence[Run]) -> int:
+        """Write runs into one family of tables and return the number of rows."""
+        if not runs:
+            return 0
+        kinds: tuple[tuple[str, Sequence[str], Iterable[Sequence[object]]], ...] = (
+            ("run", _RUN, (_values(run, _RUN) for run in runs)),
+            ("run_metric", _METRIC, _metrics(runs)),
+            ("run_param", _TEXT, _texts((run.run_id, run.params) for run in runs)),
+            ("run_tag", _TEXT, _texts((run.run_id, run.tags) for run in runs)),
+            ("run_dataset", _DATASET, _datasets(runs)),
+        )
+        return sum(
+            copy_rows(self._cursor, f"{prefix}_{table}", columns, rows)
+            for table, columns, rows in kinds
         )
 
     def add_models(self, found: Sequence[RegisteredModel]) -> None:
@@ -161,9 +166,14 @@ class MlflowTables:
             everything: All runs came in: one that is still unseen is gone.
             at: When aliases were looked at.
         """
-        self._run("index_incoming")
         gone = self._run("mark_gone_runs", everything=everything)
-        changed = gone + sum(map(self._run, _MERGES))
+        changed = self._added + gone + sum(map(self._run, _MERGES))
+        if self._has_known_runs:
+            self._run("index_incoming")
+            changed += sum(map(self._run, _MERGES_OF_RUNS))
+            self._run("plan_by_indexes")
+            changed += sum(map(self._run, _FORGETS_OF_RUNS))
+            self._run("plan_as_usual")
         for step in ("drop_aliases", "close_aliases", "open_aliases"):
             changed += self._run(step, at=at)
         return Merged(changed, gone)
@@ -206,10 +216,10 @@ class MlflowTables:
         copy_rows(self._cursor, f"incoming_{table}", columns, rows)
 
 
+_MERGES_OF_RUNS = ("merge_runs", "merge_metrics", "merge_params", "merge_tags", "merge_datasets")
+_FORGETS_OF_RUNS = ("forget_metrics", "forget_params", "forget_tags", "forget_datasets")
 _MERGES = (
     *("merge_experiments", "mark_gone_experiments"),
-    *("merge_runs", "forget_metrics", "merge_metrics", "forget_params", "merge_params"),
-    *("forget_tags", "merge_tags", "forget_datasets", "merge_datasets"),
     *("merge_registered_models", "forget_registered_models"),
     *("merge_model_versions", "forget_model_versions"),
 )
@@ -217,3 +227,23 @@ _MERGES = (
 
 def _values(entity: object, names: Sequence[str]) -> tuple[object, ...]:
     return tuple(getattr(entity, name) for name in names)
+
+
+def _metrics(runs: Iterable[Run]) -> Iterator[tuple[object, ...]]:
+    for run in runs:
+        for metric in run.metrics:
+            yield run.run_id, metric.name, metric.value, metric.step, metric.logged_at
+
+
+def _texts(found: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[str, str, str]]:
+    for run_id, texts in found:
+        for name, value in texts.items():
+            yield run_id, name, value or ""
+
+
+def _datasets(runs: Iterable[Run]) -> Iterator[tuple[object, ...]]:
+    """Yield the datasets of each run, one that it names twice only once."""
+    for run in runs:
+        rows = {(d.name, d.digest, d.context): _values(d, _DATASET[1:]) for d in run.datasets}
+        for row in rows.values():
+            yield run.run_id, *row

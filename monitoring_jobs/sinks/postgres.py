@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitoring_jobs.database import (
     clean_text,
     copy_rows,
+    needs_cleaning,
     queries,
     require_current_schema,
     transaction,
@@ -35,6 +38,11 @@ _MEASUREMENT_COLUMNS = (
     "threshold",
     "status",
     "detail",
+)
+
+
+_of_measurement = attrgetter(
+    "check", "metric", "column", "segment", "value", "threshold", "status", "detail"
 )
 
 
@@ -139,16 +147,9 @@ def _replace(evaluation: Evaluation, cursor: Cursor, key: Mapping[str, object]) 
     cursor.execute(blocks["delete_evaluation"], key)
     row = _evaluation_row(evaluation)
     copy_rows(cursor, "evaluation", tuple(row), [tuple(row.values())])
-    monitor, window = evaluation.monitor, evaluation.window
-    copy_rows(
-        cursor,
-        "measurement",
-        _MEASUREMENT_COLUMNS,
-        (
-            (monitor, window.start, window.end, *_measurement_row(measurement))
-            for measurement in _storable(evaluation)
-        ),
-    )
+    window = (evaluation.monitor, evaluation.window.start, evaluation.window.end)
+    rows = map(_of_measurement, _storable(evaluation))
+    copy_rows(cursor, "measurement", _MEASUREMENT_COLUMNS, (window + row for row in rows))
 
 
 def _evaluation_row(evaluation: Evaluation) -> dict[str, object]:
@@ -175,24 +176,13 @@ def _evaluation_row(evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def _measurement_row(measurement: Measurement) -> tuple[object, ...]:
-    return (
-        measurement.check,
-        measurement.metric,
-        measurement.column,
-        measurement.segment,
-        measurement.value,
-        measurement.threshold,
-        measurement.status,
-        measurement.detail,
-    )
-
-
 def _storable(evaluation: Evaluation) -> Sequence[Measurement]:
     """Return the measurements whose keys still differ when written; the worst of each key stays.
 
     Names that differ only in characters which Postgres cannot store become the same name.
     """
+    if not needs_cleaning(chain.from_iterable(m.key for m in evaluation.measurements)):
+        return evaluation.measurements
     kept: dict[tuple[str, ...], Measurement] = {}
     for measurement in evaluation.measurements:
         key = tuple(clean_text(part) for part in measurement.key)

@@ -11,12 +11,8 @@ from pathlib import Path
 
 from monitoring_jobs.errors import GatewayRejected, GatewayUnavailable, MonitoringError
 from monitoring_jobs.results import Evaluation
-from monitoring_jobs.sinks.gauges import (
-    Registry,
-    evaluation_registry,
-    exposition,
-    failure_registry,
-)
+from monitoring_jobs.sinks.gauges import evaluation_registry, failure_registry
+from monitoring_jobs.sinks.registry import Registry, exposition
 
 _MONITOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring_jobs.tracking.client import Tracking
+from monitoring_jobs.tracking.ahead import read_ahead
+from monitoring_jobs.tracking.client import EXPERIMENTS_PER_SEARCH, Tracking
 
-__all__ = ["Tracking"]
+__all__ = ["EXPERIMENTS_PER_SEARCH", "Tracking", "read_ahead"]

@@ -68,7 +68,7 @@ def _of_server(exc: Exception, text: str, server: str) -> MonitoringError:
             f"MLflow at {server} answered with a server error ({status or code})", "try again later"
         )
     if status is not None and not _says_code_in_json(exc):
-        return _foreign(server, f"status {status}")
+        return foreign_answer(server, f"status {status}")
     return TrackingRefused(f"MLflow at {server}: {_sentence(text)}")
 
 
@@ -113,7 +113,7 @@ def _without_answer(exc: Exception, text: str, server: str) -> MonitoringError:
 
     chain = _chain(exc)
     if "not in a valid JSON format" in text or type(exc).__name__ == "ParseError":
-        return _foreign(server, "no JSON")
+        return foreign_answer(server, "no JSON")
     if any(isinstance(link, http.SSLError) for link in chain):
         return TrackingRefused(
             f"the TLS certificate of MLflow at {server} is not trusted",
@@ -132,7 +132,8 @@ def _without_answer(exc: Exception, text: str, server: str) -> MonitoringError:
     return TrackingRefused(f"MLflow at {server}: {_sentence(text)}")
 
 
-def _foreign(server: str, what: str) -> ForeignAnswer:
+def foreign_answer(server: str, what: str) -> ForeignAnswer:
+    """Return what to raise where ``what`` is nothing that MLflow answers."""
     return ForeignAnswer(
         f"{server} does not answer as MLflow does ({what})",
         "look for a login page or proxy in between, and check MLFLOW_TRACKING_URI",

@@ -1,9 +1,10 @@
-"""From the objects of MLflow's client to our values; the objects go no further."""
+"""From the objects and the JSON of MLflow to our values; they go no further."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from monitoring_jobs.mlflow_entities import (
@@ -39,12 +40,13 @@ def kinds(inputs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Kind]]:
             yield name, "categorical"
 
 
-def _instant(milliseconds: int | None) -> datetime | None:
+@lru_cache(maxsize=1024)  # the metrics of a run are often logged at one instant
+def _instant(milliseconds: int | str | None) -> datetime | None:
     """Epoch milliseconds as UTC; None for none, and for what no calendar holds."""
-    if milliseconds is None or milliseconds <= 0:
+    if milliseconds is None or int(milliseconds) <= 0:
         return None
     try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
     except (OverflowError, ValueError, OSError):
         return None
 
@@ -66,44 +68,52 @@ def experiment(found: Any) -> Experiment:
     )
 
 
-def run(found: Any) -> Run:
-    """Take over a run with its latest metrics."""
-    info, data = found.info, found.data
-    inputs = found.inputs.dataset_inputs if found.inputs else ()
+def run(found: Mapping[str, Any]) -> Run:
+    """Take over a run with its latest metrics, from the JSON of MLflow's REST interface.
+
+    Absent there is what has its default, as in protobuf: an empty text, or zero.
+    """
+    info, data = found["info"], found.get("data") or {}
+    inputs = found.get("inputs") or {}
     return Run(
-        run_id=info.run_id,
-        experiment_id=info.experiment_id,
-        status=info.status,
-        lifecycle_stage=info.lifecycle_stage,
-        name=info.run_name,
-        user_id=info.user_id,
-        started_at=_instant(info.start_time),
-        ended_at=_instant(info.end_time),
-        artifact_uri=info.artifact_uri,
-        metrics=tuple(_metric(metric) for metric in data._metric_objs),  # noqa: SLF001
-        params=dict(data.params),
-        tags=dict(data.tags),
-        datasets=tuple(_dataset(entry) for entry in inputs),
+        run_id=info["run_id"],
+        experiment_id=info["experiment_id"],
+        status=info["status"],
+        lifecycle_stage=info["lifecycle_stage"],
+        name=info.get("run_name", ""),
+        user_id=info.get("user_id", ""),
+        started_at=_instant(info.get("start_time")),
+        ended_at=_instant(info.get("end_time")),
+        artifact_uri=info.get("artifact_uri", ""),
+        metrics=tuple([_metric(metric) for metric in data.get("metrics") or ()]),
+        params=_texts(data.get("params")),
+        tags=_texts(data.get("tags")),
+        datasets=tuple([_dataset(entry) for entry in inputs.get("dataset_inputs") or ()]),
     )
 
 
-def _metric(found: Any) -> Metric:
+def _metric(found: Mapping[str, Any]) -> Metric:
     return Metric(
-        name=found.key,
-        value=_finite(found.value),
-        step=found.step or 0,
-        logged_at=_instant(found.timestamp),
+        name=found["key"],
+        # NaN is a text there.
+        value=_finite(float(found.get("value", 0.0))),
+        step=int(found.get("step", 0)),
+        logged_at=_instant(found.get("timestamp")),
     )
 
 
-def _dataset(found: Any) -> DatasetInput:
-    context = next((tag.value for tag in found.tags if tag.key == "mlflow.data.context"), "")
+def _texts(found: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+    return {entry["key"]: entry.get("value", "") for entry in found or ()}
+
+
+def _dataset(found: Mapping[str, Any]) -> DatasetInput:
+    dataset = found["dataset"]
     return DatasetInput(
-        name=found.dataset.name,
-        digest=found.dataset.digest,
-        context=context,
-        source_type=found.dataset.source_type,
-        source=found.dataset.source,
+        name=dataset["name"],
+        digest=dataset["digest"],
+        context=_texts(found.get("tags")).get("mlflow.data.context", ""),
+        source_type=dataset.get("source_type", ""),
+        source=dataset.get("source", ""),
     )
 
 

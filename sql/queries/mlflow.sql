@@ -52,6 +52,31 @@ SELECT
                 AND incoming.created_at = known.created_at
     );
 
+-- name: known_runs
+-- Of these runs, those of which any table holds something.
+SELECT run_id FROM mlflow_run
+WHERE run_id = ANY(%(run_ids)s)
+UNION
+SELECT run_id FROM mlflow_run_metric
+WHERE run_id = ANY(%(run_ids)s)
+UNION
+SELECT run_id FROM mlflow_run_param
+WHERE run_id = ANY(%(run_ids)s)
+UNION
+SELECT run_id FROM mlflow_run_tag
+WHERE run_id = ANY(%(run_ids)s)
+UNION
+SELECT run_id FROM mlflow_run_dataset
+WHERE run_id = ANY(%(run_ids)s);
+
+-- name: plan_by_indexes
+-- Postgres has no statistics yet of what this transaction or the last one has written. It would take
+-- a run for a large part of a table, and read the table whole for each page of runs.
+SET LOCAL enable_seqscan = off;
+
+-- name: plan_as_usual
+SET LOCAL enable_seqscan = on;
+
 -- name: index_incoming
 -- The tables merged into may have grown by millions since Postgres last counted them. With these a
 -- merge that is planned on the old count takes a little longer, without them for ever.

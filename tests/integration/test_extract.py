@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import pytest
 
 from monitoring_jobs.errors import InvalidSettings, SchemaMismatch, TerminalError, TrackingRefused
 from monitoring_jobs.extract import ExtractionSummary, extract_runs
-from monitoring_jobs.mlflow_entities import Metric, Run
+from monitoring_jobs.mlflow_entities import DatasetInput, Metric, Run
 from monitoring_jobs.settings import Settings
 from tests.fixtures.extraction import HOUR, NOON, Extract, Query, add_run, ms
 from tests.fixtures.mlflow_server import running_server
@@ -151,6 +152,75 @@ def test_run_that_had_not_ended_is_read_until_it_has(
         ("FAILED", NOON + HOUR)
     ]
     assert query("SELECT value FROM mlflow_run_metric WHERE run_id = %s", run_id) == [(0.7,)]
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SCHEDULED"])
+def test_incremental_extraction_finds_new_runs_that_have_not_ended(
+    mlflow_client: MlflowClient, an_experiment: str, extract: Extract, query: Query, status: str
+) -> None:
+    extract(NOON + 8 * HOUR)
+    run_id = add_run(mlflow_client, an_experiment, metrics={"auc": 0.5}, end=None)
+    mlflow_client.update_run(run_id, status=status)
+
+    assert not extract(NOON + 9 * HOUR).full
+
+    assert query(
+        "SELECT status FROM mlflow_run JOIN mlflow_run_metric USING (run_id) WHERE run_id = %s",
+        run_id,
+    ) == [(status,)]
+
+
+def test_runs_of_many_experiments_are_all_read(
+    mlflow_client: MlflowClient, extract: Extract, query: Query
+) -> None:
+    names = [f"extract-many-{uuid.uuid4().hex}" for _ in range(20)]
+    run_ids = [
+        add_run(mlflow_client, mlflow_client.create_experiment(name), metrics={"n": 1.0})
+        for name in names
+    ]
+
+    extract(full=True)
+
+    assert query("SELECT count(*) FROM mlflow_run_metric WHERE run_id = ANY(%s)", run_ids) == [
+        (20,)
+    ]
+
+
+def test_run_that_was_erased_by_hand_comes_back_beside_what_is_left_of_it(
+    mlflow_client: MlflowClient, an_experiment: str, extract: Extract, query: Query
+) -> None:
+    run_id = add_run(mlflow_client, an_experiment, metrics={"auc": 0.5, "loss": 0.1})
+    extract(full=True)
+    query("DELETE FROM mlflow_run WHERE run_id = %s", run_id)
+    query("UPDATE mlflow_run_metric SET value = 7 WHERE run_id = %s AND name = 'auc'", run_id)
+
+    assert extract(full=True).changed == 2
+
+    assert query(
+        "SELECT metric.name, value FROM mlflow_run_metric AS metric"
+        " JOIN mlflow_run USING (run_id) WHERE run_id = %s ORDER BY 1",
+        run_id,
+    ) == [("auc", 0.5), ("loss", 0.1)]
+
+
+def test_dataset_that_a_run_names_twice_is_stored_once(writer_url: str, query: Query) -> None:
+    from monitoring_jobs.database import transaction
+    from monitoring_jobs.sinks.mlflow_tables import MlflowTables
+
+    wine = DatasetInput(name="wine", digest="d1", source="s3://b/wine")
+    state = {"experiment_id": "1", "status": "FINISHED", "lifecycle_stage": "active"}
+    run = Run(run_id="a" * 32, datasets=(wine, wine), **state)
+    for changed in (2, 0):
+        with transaction(writer_url) as connection:
+            tables = MlflowTables(connection)
+            tables.begin("http://mlflow")
+            tables.add_seen([run.run_id])
+            tables.add_runs([run])
+            assert tables.merge(everything=False, at=NOON).changed == changed
+
+    assert query("SELECT run_id, name, digest FROM mlflow_run_dataset") == [
+        ("a" * 32, "wine", "d1")
+    ]
 
 
 def test_f51_run_that_was_removed_for_good_is_skipped_with_count(

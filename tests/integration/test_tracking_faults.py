@@ -7,6 +7,7 @@ import socket
 import traceback
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,6 +132,68 @@ def test_f54_answer_that_is_not_mlflows_is_asked_for_once_more_then_refused(
     assert not any(request.path == "/login" for request in server.requests)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Please log in</html>",
+        b"[1, 2]",
+        b'{"runs": 7}',
+        b'{"runs": [7]}',
+        b'{"runs": [{"data": {}}]}',
+        b'{"runs": [{"info": {"run_id": "1"}}]}',
+    ],
+)
+def test_f54_answer_to_a_search_that_is_not_mlflows_is_asked_for_once_more_then_refused(
+    server: RecordingServer, body: bytes
+) -> None:
+    server.answers = [(200, {}, body)]
+
+    with pytest.raises(TrackingRefused, match="does not answer as MLflow does"):
+        list(Tracking(server.url, retries=0).runs(["1"]))
+
+    assert len(server.requests) == 2
+
+
+def test_f54_search_after_a_page_of_a_restarting_proxy_finds_all_pages(
+    server: RecordingServer,
+) -> None:
+    info = {"experiment_id": "1", "status": "FINISHED", "lifecycle_stage": "active"}
+    # Protobuf's own JSON has large integers as texts, and leaves out what is empty.
+    first = {"info": {**info, "run_id": "a", "start_time": "1000", "end_time": 2000}}
+    pages = [
+        {"runs": [first], "next_page_token": "two"},
+        {"next_page_token": "three"},
+        {"runs": [{"info": {**info, "run_id": "b"}, "data": {"metrics": [{"key": "m"}]}}]},
+    ]
+    server.answers = [
+        (200, {}, b"<html>starting</html>"),
+        *((200, {}, json.dumps(page).encode()) for page in pages),
+    ]
+
+    [[one], [other]] = Tracking(server.url, retries=0).runs(["1"])
+
+    assert (one.run_id, one.started_at, one.ended_at) == (
+        "a",
+        datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+        datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC),
+    )
+    assert (other.started_at, other.name, other.params, other.datasets) == (None, "", {}, ())
+    assert [(m.name, m.value, m.step, m.logged_at) for m in other.metrics] == [("m", 0.0, 0, None)]
+    tokens = [json.loads(request.body).get("page_token") for request in server.requests]
+    assert tokens == [None, None, "two", "three"]
+
+
+def test_f63_credentials_are_sent_with_a_search_and_not_shown(server: RecordingServer) -> None:
+    server.answer(403, body=f"go away someone:{SECRET}".encode())
+    tracking = Tracking(server.url.replace("://", f"://someone:{SECRET}@"), retries=0)
+
+    with pytest.raises(TrackingRefused, match="refuses the credentials") as caught:
+        list(tracking.runs(["1"]))
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert server.requests[0].headers["Authorization"].startswith("Basic ")
+
+
 def test_f54_page_of_a_proxy_that_was_just_restarting_does_no_harm(server: RecordingServer) -> None:
     good = json.dumps({"experiments": [{"experiment_id": "1", "name": "wine"}]})
     server.answers = [(200, {}, b"<html>starting</html>"), (200, {}, good.encode())]
@@ -250,9 +313,13 @@ def test_f51_artifact_storage_without_the_bucket_is_refused(
 
 
 def test_f50_artifact_storage_that_fails_between_list_and_fetch_may_pass(
-    mlflow_uri: str, stored_run: str, no_storage: RecordingServer, tmp_path: Path
+    mlflow_client: MlflowClient,
+    mlflow_uri: str,
+    stored_run: str,
+    no_storage: RecordingServer,
+    tmp_path: Path,
 ) -> None:
-    root = Tracking(mlflow_uri)._ask("get_run", stored_run).info.artifact_uri
+    root = mlflow_client.get_run(stored_run).info.artifact_uri
     prefix = root.split("/", 3)[3]
     listing = (
         "<ListBucketResult><IsTruncated>false</IsTruncated><Contents>"

@@ -119,6 +119,16 @@ def test_f26_the_same_evaluation_gives_the_same_bytes() -> None:
     assert make_evaluation().to_json() == make_evaluation().to_json()
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_file_has_a_line_per_measurement(count: int) -> None:
+    found = tuple(judged(Status.OK, column=f"ü\n{number}") for number in range(count))
+    evaluation = make_evaluation(measurements=found)
+    text = evaluation.to_json()
+    assert json.loads(text) == evaluation.as_dict()
+    assert sum(line.startswith('  {"check": ') for line in text.splitlines()) == count
+    assert text.splitlines()[-2:] == ([" ]", "}"] if count else [' "measurements": []', "}"])
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema_version": 99}', "{"])
 def test_what_is_no_evaluation_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
