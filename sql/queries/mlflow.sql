@@ -70,8 +70,8 @@ SELECT run_id FROM mlflow_run_dataset
 WHERE run_id = ANY(%(run_ids)s);
 
 -- name: plan_by_indexes
--- Postgres has no statistics yet of what this transaction or the last one has written. It would take
--- a run for a large part of a table, and read the table whole for each page of runs.
+-- Postgres has no statistics yet of what this transaction or the last one has written. It would
+-- take a run for a large part of a table, and read the table whole for each page of runs.
 SET LOCAL enable_seqscan = off;
 
 -- name: plan_as_usual

@@ -88,8 +88,9 @@ def _of_services(results: Results) -> Iterator[Verdict]:
     yield _at_most("extraction of all runs beside paging by MlflowClient: time", full, paging, 1)
     yield _at_least("extraction of the last 1 %: faster than of all", full, late, 50)
     ours = results.find("publish", publishing.PUBLISH, rows=100_000)
-    copy = results.find("publish", publishing.COPY)
-    yield _at_most("publish beside a bare COPY of the same rows: time", ours, copy, 1.6)
+    # Against text that is ready beforehand, which is the harder of the two.
+    copy = results.find("publish", publishing.COPY_TEXT)
+    yield _at_most("publish beside a bare COPY of the same rows, ready: time", ours, copy, 1.6)
     pandas = results.find("reading", reading.PANDAS, **MILLION)
     for what in (reading.COPY, reading.ADBC):
         own = results.find("reading", what, **MILLION)
