@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property, partial
 
@@ -83,7 +84,9 @@ class Comparison:
     def size(self, name: str) -> int:
         """Return about how many bytes it takes to judge a column."""
         sides = [side for side in (self.current, self.reference) if name in side.columns]
-        return _COPIES * sum(side.size(name) for side in sides)
+        # Each segment column takes another copy, in the order of its segments.
+        copies = _COPIES + len({segment.column for segment in self.segments} - {WHOLE.column})
+        return copies * sum(side.size(name) for side in sides)
 
     def cases(self, name: str) -> Iterator[ColumnCase]:
         """Yield a judged column in every segment; each side is read at most once."""
@@ -113,7 +116,8 @@ class Comparison:
         found: dict[Segment, ColumnStatistics] = {}
         for kept in _by_column(filter(self._reference_has, segments)).values():
             compute = partial(self._compute_reference, read, kept)
-            names = [str(segment) for segment in kept]
+            # As it is shown, a segment of column "a=b" may look like one of column "a".
+            names = [json.dumps([segment.column, segment.value]) for segment in kept]
             known = self._cache.get(self.reference.identity, name, kind, names, compute)
             found.update(zip(kept, known, strict=True))
         return found

@@ -225,9 +225,9 @@ class _Extraction:
             )
 
     def _read(self, tables: MlflowTables, start: datetime | None, *, everything: bool) -> None:
-        from monitoring_jobs.tracking import read_ahead
+        from monitoring_jobs.tracking import fetch_ahead
 
-        with read_ahead(self._sources(tables, start), threads=_READERS) as pages:
+        with fetch_ahead(self._sources(tables, start), threads=_READERS) as pages:
             for write_page in pages:
                 write_page()
         present = set(self._experiment_ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from monitoring_jobs.data.dataset import ColumnKind
 from monitoring_jobs.measure_labels import measure_labels
 from monitoring_jobs.measure_schema import measure_schema, unreadable
 from monitoring_jobs.results import Measurement
-from monitoring_jobs.statistics.categorical import count_duplicates
+from monitoring_jobs.segments import Segment
 
 Progress = Callable[[int, int, str], None]
 
@@ -51,10 +51,15 @@ def measure_columns(
 
     with ThreadPoolExecutor(comparison.settings.threads) as threads:
         work = [(name, threads.submit(measure_one, name)) for name in names]
-        for done, (name, future) in enumerate(work, start=1):
-            measurements += future.result()
-            if progress is not None:
-                progress(done, len(work), name)
+        try:
+            for done, (name, future) in enumerate(work, start=1):
+                measurements += future.result()
+                if progress is not None:
+                    progress(done, len(work), name)
+        except BaseException:
+            # Whoever is told to stop must not wait for the columns that are left.
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
     return measurements
 
 
@@ -83,11 +88,12 @@ def _measure_dataset(
     comparison: Comparison, columns: Iterable[Measurement]
 ) -> Iterator[Measurement]:
     checks, id_column = comparison.spec.checks, comparison.spec.columns.id
-    ids = None
+    duplicates: Mapping[Segment, tuple[int, int]] = {}
     if checks.quality is not False:
         yield from quality.check_left_out(comparison.current.left_out)
         if comparison.can_read(id_column, "categorical"):
             ids = comparison.current.read(str(id_column), ColumnKind.CATEGORICAL)
+            duplicates = comparison.rows.count_duplicates(ids, comparison.segments)
         elif id_column in comparison.current.columns:
             yield unreadable(comparison, "quality", "duplicate_ids", str(id_column), "ids")
     by_segment: dict[str, list[Measurement]] = {}
@@ -97,13 +103,12 @@ def _measure_dataset(
     for segment in comparison.segments:
         own = by_segment.get(str(segment), [])
         if checks.quality is not False:
-            picked = None if ids is None else comparison.rows.pick(ids, segment)
             yield from quality.check_dataset(
                 segment=str(segment),
                 rows_current=comparison.rows.count(segment),
                 rows_reference=reference_rows.get(segment, 0),
                 min_rows=min_rows(checks),
-                duplicates=None if picked is None else count_duplicates(picked),
+                duplicates=duplicates.get(segment),
                 columns=own,
                 spec=checks.quality,
             )

@@ -156,7 +156,7 @@ def in_order(parts: Iterable[Part], columns: Iterable[str]) -> list[Measurement]
     """Return the measurements of all parts in the order of the columns.
 
     Raises:
-        ValueError: Some are of no such column, and nobody would find them missing.
+        ValueError: Some are of no such column, or of some columns there are none.
     """
     found: dict[str, list[Measurement]] = {name: [] for name in columns}
     for part in parts:
@@ -164,4 +164,8 @@ def in_order(parts: Iterable[Part], columns: Iterable[str]) -> list[Measurement]
             if measurement.column not in found:
                 raise ValueError(f"part {part.group} holds measurements of other columns")
             found[measurement.column].append(measurement)
+    # With all checks of columns turned off there are none at all.
+    empty = [name for name, measurements in found.items() if not measurements]
+    if 0 < len(empty) < len(found):
+        raise ValueError(f"{len(empty)} of {len(found)} columns have no measurements")
     return [measurement for measurements in found.values() for measurement in measurements]

@@ -62,7 +62,7 @@ _SEVERITY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One number with its judgement.
+    """One number with its judgment.
 
     Attributes:
         check: Family of the measurement: schema, quality, drift or performance.
@@ -71,7 +71,7 @@ class Measurement:
         segment: ``column=value`` of a segment; empty for the whole window.
         value: The number; None where there is none. Never NaN or infinite.
         threshold: What the value was compared with; None where it is not judged.
-        status: The judgement.
+        status: The judgment.
         detail: Scalars that explain the number: method, sample sizes, reason.
     """
 

@@ -90,6 +90,20 @@ class SegmentRows:
             found[WHOLE] = statistics_of(values)
         return {segment: found[segment] for segment in segments}
 
+    def count_duplicates(
+        self, ids: pa.ChunkedArray, segments: Collection[Segment]
+    ) -> dict[Segment, tuple[int, int]]:
+        """Return how many rows of each segment hold an id, and how many of them repeat one."""
+        labels = EncodedLabels(ids)
+        found = {WHOLE: labels.count_duplicates()} if WHOLE in segments else {}
+        codes = labels.distinct_codes() if len(segments) > len(found) else None
+        for segment in segments:
+            if segment != WHOLE and codes is not None:
+                own = codes[self._grouped(segment.column).rows(self._number(segment))]
+                present = own[own >= 0]
+                found[segment] = present.size, present.size - np.unique(present).size
+        return found
+
     def pick(self, values: pa.ChunkedArray, segment: Segment) -> pa.ChunkedArray:
         """Return those of a column's values that lie in a segment."""
         if segment == WHOLE:

@@ -154,7 +154,9 @@ class Join:
             stored = self.stored()
         except StoreRefused:
             return None
-        if not self.basis.made(stored.attempt):
+        # A report that failed may succeed now, but only with its parts at hand.
+        failed = any(m.check == "report" for m in stored.measurements)
+        if failed or not self.basis.made(stored.attempt):
             return None
         self._tell("joined_already", "%s was joined already, by attempt %s", stored.attempt)
         self.finish()
@@ -164,13 +166,19 @@ class Join:
         """Return the measurements of all judged columns, in order.
 
         Raises:
-            StoreRefused: A part is missing, or was computed from something else.
+            StoreRefused: A part is missing, was computed from something else, or does not fit.
         """
         found = [part for part in self.parts if part is not None]
         missing = set(self.basis.groups) - {part.group for part in found}
         if missing:
             raise self.store.refusal(self.basis, sorted(missing))
-        return in_order(found, self.basis.columns)
+        try:
+            return in_order(found, self.basis.columns)
+        except ValueError as exc:
+            raise StoreRefused(
+                f"the parts of {self.basis.monitor} on {self.basis.window} do not fit: {exc}",
+                "run every part again, then join (in Airflow: clear evaluate_columns)",
+            ) from exc
 
     def finish(self) -> None:
         """Remove the parts, which have served; those that resist are swept by the maintenance."""

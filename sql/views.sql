@@ -33,7 +33,7 @@ SELECT DISTINCT ON (monitor) *
 FROM evaluations
 ORDER BY monitor, window_end DESC, window_start DESC;
 
--- Every number with its judgement and the model that it speaks of.
+-- Every number with its judgment and the model that it speaks of.
 CREATE OR REPLACE VIEW measurements AS
 SELECT
     measurement.monitor,

@@ -60,7 +60,7 @@ class Scribe:
             metric: Name of the number.
             value: The number; None, NaN and infinity all mean that there is none.
             threshold: What it was compared with.
-            status: The judgement, unless the data do not suffice for one.
+            status: The judgment, unless the data do not suffice for one.
             detail: What explains the number. Its ``reason`` says why there is none.
         """
         number = None if value is None or not math.isfinite(value) else float(value)

@@ -26,7 +26,7 @@ def check_performance(
     Args:
         labels: The rows.
         segment: ``column=value``; empty for the whole window.
-        spec: The bounds, and how many labelled rows a judgement needs.
+        spec: The bounds, and how many labelled rows a judgment needs.
     """
     scores = score(labels)
     measurements = [
@@ -82,7 +82,7 @@ def _judge(scribe: Scribe, metric: str, score: Score, bound: Bound | None) -> Me
 
 
 def _bounded(value: float, bound: Bound | None) -> tuple[float | None, Status]:
-    """Return the end of the range that the value was held against, and the judgement."""
+    """Return the end of the range that the value was held against, and the judgment."""
     if bound is None:
         return None, Status.OK
     if bound.min is not None and value < bound.min:

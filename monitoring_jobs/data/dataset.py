@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
 from monitoring_jobs.errors import UnreadableDataset
-
-if TYPE_CHECKING:
-    from monitoring_jobs.data.files import DataFile
 
 # A float64, or a number into labels beside what the dictionary costs.
 BYTES_PER_VALUE = 8
@@ -65,8 +62,11 @@ class Dataset(Protocol):
         """Hash of the content, 32 hexadecimal digits; computed when first asked for."""
 
     @property
-    def files(self) -> Sequence[DataFile]:
-        """The files that hold the rows; of what was copied, the copies."""
+    def marks(self) -> Sequence[Any]:
+        """What tells each file that holds rows from another one that is put in its place.
+
+        As JSON can hold it, as it was when the file was opened, and the same on any machine.
+        """
 
     def size(self, name: str) -> int:
         """Return about how many bytes a column takes once it is read, without reading it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,8 +67,9 @@ class DataFile:
         if self.filesystem is None:
             return {}
         with storage_errors(self.shown):
+            self.filesystem.invalidate_cache(self.path)  # a listing would tell of the past
             info = self.filesystem.info(self.path)
-        return {key: str(info[key]) for key in _VERSIONS if info.get(key)}
+        return _versions(info)
 
     def fetched(self, folder: Path, number: int) -> DataFile:
         """Return this file as a local one, downloaded to ``folder`` where it is remote."""
@@ -78,6 +79,10 @@ class DataFile:
         with storage_errors(self.shown):
             self.filesystem.get_file(self.path, str(target))
         return DataFile(str(target), self.shown, self.partition)
+
+
+def _versions(info: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(info[key]) for key in _VERSIONS if info.get(key)}
 
 
 class _RemoteFile(io.RawIOBase):
@@ -99,6 +104,11 @@ class _RemoteFile(io.RawIOBase):
         position: int = self._handle.tell()
         return position
 
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What the object storage said of the object when it was opened."""
+        return getattr(self._handle, "details", None) or {}
+
     def readable(self) -> bool:
         return True
 
@@ -108,6 +118,11 @@ class _RemoteFile(io.RawIOBase):
     def close(self) -> None:
         self._handle.close()
         super().close()
+
+
+def versions_when_opened(handle: BinaryIO) -> dict[str, str] | None:
+    """Return what object storage calls the version of what a handle reads; None where local."""
+    return _versions(handle.details) if isinstance(handle, _RemoteFile) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import pyarrow as pa
 from monitoring_jobs.data.dataset import ColumnKind
 from monitoring_jobs.data.files import DataFile, storage_errors
 from monitoring_jobs.data.normalisation import kind_of, normalise
+from monitoring_jobs.statistics.buffers import to_numpy
 
 DIGITS = 32
 # A file may be written twice within one tick of its file system's clock; then it looks unchanged.
@@ -38,10 +39,14 @@ def hash_files(files: Sequence[DataFile], *, read_as: Sequence[str] = (), thread
         files: What is hashed, in an order that does not change.
         read_as: Columns that are read otherwise than the bytes alone say; they count.
         threads: How many pieces are read at once; the hash is the same for any number.
+
+    Raises:
+        DatasetMissing: A file is gone.
+        SourceUnavailable: One cannot be read.
     """
-    sizes = [Path(file.path).stat().st_size for file in files]
+    sizes = [_size(file) for file in files]
     pieces = [
-        (file.path, start)
+        (file, start)
         for file, size in zip(files, sizes, strict=True)
         for start in range(0, size, _PIECE)
     ]
@@ -53,9 +58,14 @@ def hash_files(files: Sequence[DataFile], *, read_as: Sequence[str] = (), thread
     return whole.hexdigest()[:DIGITS]
 
 
-def _digest(path: str, start: int) -> bytes:
+def _size(file: DataFile) -> int:
+    with storage_errors(file.shown):
+        return Path(file.path).stat().st_size
+
+
+def _digest(file: DataFile, start: int) -> bytes:
     digest, left = hashlib.sha256(), _PIECE
-    with Path(path).open("rb", buffering=0) as handle:
+    with storage_errors(file.shown), Path(file.path).open("rb", buffering=0) as handle:
         handle.seek(start)
         while left and (data := handle.read(min(left, _READ))):
             digest.update(data)
@@ -152,7 +162,7 @@ def _of_integers(values: pa.Array) -> np.ndarray:
     if pa.types.is_uint64(values.type) or values.type.bit_width < 64:
         return floats
     # Beyond 2**53 neighbors share a float; below it nothing is added, so that 3 hashes as 3.0.
-    exact = values.fill_null(0).to_numpy(zero_copy_only=False)
+    exact = to_numpy(values, null=0)
     large = np.abs(exact) > 2**53
     if large.any():
         floats[large] = _mix(exact[large].view(np.uint64))
@@ -160,7 +170,7 @@ def _of_integers(values: pa.Array) -> np.ndarray:
 
 
 def _of_floats(values: pa.Array) -> np.ndarray:
-    numbers = values.to_numpy(zero_copy_only=False)  # nulls become NaN
+    numbers = to_numpy(values, null=np.nan)
     bits: np.ndarray = (numbers + 0.0).view(np.uint64)  # -0.0 becomes 0.0
     bits[np.isnan(numbers)] = _ABSENT
     return bits
@@ -172,7 +182,7 @@ def _of_labels(values: pa.DictionaryArray) -> np.ndarray:
         for label in values.dictionary.to_pylist()
     )
     table: np.ndarray = np.append(np.frombuffer(digests, dtype=np.uint64), np.uint64(_ABSENT))
-    found: np.ndarray = table[values.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    found: np.ndarray = table[to_numpy(values.indices, null=-1)]
     return found
 
 

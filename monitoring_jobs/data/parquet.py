@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -146,10 +146,10 @@ class ParquetDataset:
             return self._identity
 
     @property
-    def files(self) -> Sequence[DataFile]:
-        """The files that hold rows of the window."""
+    def marks(self) -> Sequence[Any]:
+        """What tells each file that holds rows from another one that is put in its place."""
         pairs = zip(self._pieces, self._selected, strict=True)
-        return [piece.file for piece, groups in pairs if any(group.split.rows for group in groups)]
+        return [piece.mark for piece, groups in pairs if any(group.split.rows for group in groups)]
 
     @cached_property
     def _identity(self) -> str:
@@ -164,7 +164,7 @@ class ParquetDataset:
 
     def _columns_of(self, number: int, group: _Group) -> Iterator[tuple[str, pa.Array]]:
         for name in self._columns:
-            values = next(self._stored(number, [group], name))
+            (values,) = self._stored(number, [group], name)  # to its end: the reader is kept
             yield name, values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
 
     # --- the window -----------------------------------------------------------------------------
@@ -194,7 +194,7 @@ class ParquetDataset:
             if decided is not None:
                 return decided
             whole = _Group(group, Split(slice(0, total), total))
-            values = next(self._stored(number, [whole], self._clock.column))
+            (values,) = self._stored(number, [whole], self._clock.column)
             return split(values, self._clock, self._window)
         except UnreadableDataset as exc:
             if exc.what.startswith(self._shown):

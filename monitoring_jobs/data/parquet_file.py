@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitoring_jobs.data.dataset import ColumnKind, require_distinct
-from monitoring_jobs.data.files import DataFile
+from monitoring_jobs.data.files import DataFile, versions_when_opened
 from monitoring_jobs.data.normalisation import kind_of
 from monitoring_jobs.data.timestamps import Clock, Split, extremes
 from monitoring_jobs.errors import (
@@ -24,7 +24,7 @@ from monitoring_jobs.errors import (
 )
 from monitoring_jobs.windows import Window
 
-_Stamp: TypeAlias = tuple[int, int, int, int]
+_Stamp: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class ParquetFile:
         footer: Its row groups and what is known of them.
         schema: Its columns.
         leaves: The places of flat columns in the footer.
-        stamp: What tells it from another one that is put in its place; None of a remote file.
+        stamp: What tells it from another one that is put in its place.
         most_idle: How many readers may stay open until ``close``.
     """
 
@@ -44,7 +44,7 @@ class ParquetFile:
     footer: pq.FileMetaData
     schema: pa.Schema
     leaves: Mapping[str, int]
-    stamp: _Stamp | None
+    stamp: _Stamp
     most_idle: int
     _idle: list[tuple[BinaryIO, pq.ParquetFile]] = field(default_factory=list, repr=False)
 
@@ -120,6 +120,12 @@ class ParquetFile:
         while self._idle:
             self._idle.pop()[0].close()
 
+    @property
+    def mark(self) -> list[Any]:
+        """The stamp as any machine sees it, wherever the storage is mounted."""
+        own = self.stamp[2:] if self.file.filesystem is None else self.stamp
+        return [posixpath.basename(self.file.path), dict(self.file.partition), *own]
+
     def size(self, groups: Iterable[int], name: str) -> int:
         """Return how many bytes a column takes in some row groups before they are compressed."""
         leaf = self.leaves.get(name)
@@ -151,9 +157,10 @@ class ParquetFile:
         return None
 
 
-def _stamp(handle: Any) -> _Stamp | None:
-    if isinstance(handle, io.RawIOBase):
-        return None
+def _stamp(handle: BinaryIO) -> _Stamp:
+    versions = versions_when_opened(handle)
+    if versions is not None:
+        return tuple(sorted(versions.items()))
     found = os.fstat(handle.fileno())
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 _ITEMS = 2
 _END = object()
-_SECONDS_BETWEEN_LOOKS = 0.02
+_LEAST_SECONDS, _MOST_SECONDS = 0.02, 1.0
 
 
 class Abandoned(Exception):
@@ -29,8 +29,8 @@ def read_ahead(
 
     Args:
         produce: Runs in the thread and calls its argument with each item.
-        cancel: Runs in the caller's thread if it stops early: breaks off what ``produce`` waits
-            for.
+        cancel: Runs in the caller's thread if it stops early, until the thread has ended: breaks
+            off what ``produce`` waits for.
 
     Raises:
         Exception: What ``produce`` raised, after the items that it put before.
@@ -45,7 +45,8 @@ def read_ahead(
 
     def run() -> None:
         try:
-            produce(put)
+            if not abandoned.is_set():
+                produce(put)
         finally:
             items.put(_END)
 
@@ -54,14 +55,17 @@ def read_ahead(
         try:
             while (item := items.get()) is not _END:
                 yield item
-        finally:
-            if not running.done():
-                abandoned.set()
-                try:
+        except BaseException:
+            abandoned.set()
+            patience = _LEAST_SECONDS
+            while not running.done():
+                # More than once, as it may not yet have waited for the server the first time.
+                with suppress(Exception):  # what ended the reading is told, not this
                     cancel()
-                finally:
-                    # A thread that waits to put something must get the chance to see the flag.
-                    while wait([running], _SECONDS_BETWEEN_LOOKS).not_done:
-                        with suppress(Empty):
-                            items.get_nowait()
+                # A thread that waits to put something must get the chance to see the flag.
+                with suppress(Empty):
+                    items.get_nowait()
+                wait([running], patience)
+                patience = min(2 * patience, _MOST_SECONDS)
+            raise
         running.result()

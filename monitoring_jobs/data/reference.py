@@ -22,7 +22,7 @@ from monitoring_jobs.statistics.numeric import NumericColumn
 log = logging.getLogger(__name__)
 
 # Raise it when a column is normalised or summarized differently: old entries are then never found.
-VERSION = 4
+VERSION = 5
 _SUFFIX = ".stats"
 _MAGIC = b"monitoring-stats\n"
 _ALIGNMENT = 64
@@ -121,7 +121,15 @@ class ReferenceCache:
             if self._unmeasured <= self._max_bytes // 20:
                 return
             self._unmeasured = 0
-            self._evict()
+            try:
+                self._evict()
+            except OSError as exc:
+                log.warning(
+                    "the cache %s cannot be kept under its size (%s)",
+                    self._folder,
+                    type(exc).__name__,
+                    extra={"action": "cache_not_evicted"},
+                )
 
     def _evict(self) -> None:
         """Remove the entries that were not used for longest until the rest fits with some room."""
@@ -137,10 +145,10 @@ class ReferenceCache:
 
 def _entries(folder: Path) -> Iterator[tuple[float, int, str]]:
     """Yield when an entry was last used, its size and its path."""
-    for shelf in folder.iterdir():
+    for shelf in folder.glob("*/"):
         with os.scandir(shelf) as found:  # ten thousand entries are listed in an instant
             for entry in found:
-                with suppress(FileNotFoundError):  # another worker was faster
+                with suppress(OSError):  # another worker was faster
                     status = entry.stat()
                     yield status.st_mtime, status.st_size, entry.path
 

@@ -20,15 +20,14 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from monitoring_jobs.data.dataset import BYTES_PER_VALUE, LEFT_OUT, ColumnKind, Dataset
-from monitoring_jobs.data.files import DataFile
+from monitoring_jobs.data.dataset import LEFT_OUT, ColumnKind, Dataset
 from monitoring_jobs.data.whole_file import whole_file
 from monitoring_jobs.errors import SourceUnavailable
 
 log = logging.getLogger(__name__)
 
 # Raise it when files are hashed, read or described differently: old entries are then never found.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +37,17 @@ class _Description:
     identity: str
     rows: int
     columns: Mapping[str, ColumnKind]
+    sizes: Mapping[str, int]
     partition_columns: frozenset[str]
 
     @classmethod
     def of(cls, dataset: Dataset) -> _Description:
-        return cls(dataset.identity, dataset.rows, dataset.columns, dataset.partition_columns)
+        columns = dataset.columns
+        sizes = {name: dataset.size(name) for name in columns}
+        return cls(dataset.identity, dataset.rows, columns, sizes, dataset.partition_columns)
 
     def to_json(self) -> str:
-        columns = [[name, str(kind)] for name, kind in self.columns.items()]
+        columns = [[name, str(kind), self.sizes[name]] for name, kind in self.columns.items()]
         return json.dumps([self.identity, self.rows, columns, sorted(self.partition_columns)])
 
     @classmethod
@@ -58,8 +60,9 @@ class _Description:
         identity, rows, columns, partition_columns = json.loads(text)
         if not (isinstance(identity, str) and isinstance(rows, int)):
             raise TypeError("not a description")
-        kinds = {str(name): ColumnKind(kind) for name, kind in columns}
-        return cls(identity, rows, kinds, frozenset(map(str, partition_columns)))
+        kinds = {str(name): ColumnKind(kind) for name, kind, _ in columns}
+        sizes = {str(name): int(size) for name, _, size in columns}
+        return cls(identity, rows, kinds, sizes, frozenset(map(str, partition_columns)))
 
 
 def open_remembered(
@@ -135,12 +138,11 @@ class _RememberedDataset:
         return self._known.identity
 
     @property
-    def files(self) -> Sequence[DataFile]:
-        return self._opened().files
+    def marks(self) -> Sequence[Any]:
+        return self._opened().marks
 
     def size(self, name: str) -> int:
-        del name  # what is not read again is mapped, a value at a time
-        return self._known.rows * BYTES_PER_VALUE
+        return self._known.sizes.get(name, 0)
 
     def read(self, name: str, kind: ColumnKind) -> pa.ChunkedArray:
         return self._opened().read(name, kind)

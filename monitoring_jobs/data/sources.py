@@ -70,6 +70,18 @@ def open_dataset(
         raise
 
 
+def _open_place(
+    source: FileSource, place: Place, settings: Settings, labels: Collection[str]
+) -> Dataset:
+    """Open all rows of files that were found before: no other file can have joined them."""
+    temporary = Path(tempfile.mkdtemp(prefix="monitoring-reference-"))
+    try:
+        return _open_files(source, place, None, temporary, labels, settings.threads)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
 def open_reference(
     spec: MonitorSpec,
     window: Window,
@@ -133,11 +145,13 @@ def _open_reference(
     opened = partial(open_dataset, folder=spec.folder, settings=settings, labels=labels)
     if isinstance(source, TrailingSource):
         return opened(spec.data, trailing_window(spec, source, window))
-    read = partial(opened, source, None, binds=window)
-    if isinstance(source, SqlSource) or not settings.cache_mb:
-        return read()
+    if isinstance(source, SqlSource):
+        return opened(source, None, binds=window)
     place = find_files(source.path, source.source, folder=spec.folder, roots=settings.data_roots)
     said = [source.model_dump(mode="json"), sorted(labels)]
+    read = partial(_open_place, source, place, settings, labels)
+    if not settings.cache_mb:
+        return read()
     return open_remembered(settings.cache_dir, said, partial(fingerprint, place.files), read)
 
 

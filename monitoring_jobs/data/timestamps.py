@@ -21,6 +21,7 @@ import pyarrow.types as pat
 
 from monitoring_jobs.data.normalisation import Values
 from monitoring_jobs.errors import UnreadableDataset
+from monitoring_jobs.statistics.buffers import to_mask, to_numpy
 from monitoring_jobs.windows import Window
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic on wall clocks
@@ -194,16 +195,14 @@ def _numbers(values: pa.Array) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the values as numbers, and which of them are there (None: all)."""
     valid = None
     if values.null_count:
-        valid = pc.is_valid(values).to_numpy(zero_copy_only=False)
+        valid = to_numpy(pc.is_valid(values).cast(pa.uint8()), null=0).astype(np.bool_)
     if pat.is_timestamp(values.type) or pat.is_date64(values.type):
         values = values.cast(pa.int64())
     elif pat.is_date32(values.type):
         values = values.cast(pa.int32())
     elif pat.is_decimal(values.type) or pat.is_float16(values.type):
         values = values.cast(pa.float64(), safe=False)
-    if values.null_count:
-        values = values.fill_null(0)
-    numbers = values.to_numpy(zero_copy_only=False)
+    numbers = to_numpy(values, null=0)
     if numbers.dtype.kind == "f":
         there = ~np.isnan(numbers)
         if not there.all():
@@ -218,7 +217,7 @@ def _selection(inside: np.ndarray, rows: int) -> Selection:
     first = int(inside.argmax())
     if rows == len(inside) - first or inside[first : first + rows].all():
         return slice(first, first + rows)
-    return pa.array(inside)
+    return to_mask(inside)
 
 
 def select(values: Values, selection: Selection) -> Values:

@@ -41,10 +41,6 @@ class PartStore:
         """
         self._files.write(self._name(part.basis, part.group), part.to_json().encode("ascii"))
 
-    def location(self, part: Part) -> str:
-        """Return the path or URL of a part."""
-        return self._files.location(self._name(part.basis, part.group))
-
     def find(self, basis: Basis) -> list[Part | None]:
         """Return the parts of a basis, in order; None for each that is not there.
 
@@ -69,7 +65,8 @@ class PartStore:
         """
         for other in self._others():
             changes = " and ".join(basis.changes(other.basis))
-            if changes and other.group in missing:
+            is_missing = other.group in missing or other.basis.count != basis.count
+            if changes and is_missing:
                 return StoreRefused(
                     f"{self._shown}: part {other.group} was computed before {changes} changed",
                     _AGAIN,

@@ -146,7 +146,7 @@ class EncodedLabels:
         whole = pa.chunked_array([values]) if isinstance(values, pa.Array) else values
         if not pa.types.is_dictionary(whole.type):
             whole = whole.dictionary_encode()
-        # A dictionary that all chunks share is recognised at once, and unified but slowly.
+        # A dictionary that all chunks share is recognized at once, and unified but slowly.
         if not all(c.dictionary.equals(whole.chunk(0).dictionary) for c in whole.chunks[1:]):
             whole = whole.unify_dictionaries()
         self._indices: list[pa.Array] = [chunk.indices for chunk in whole.chunks]
@@ -181,15 +181,28 @@ class EncodedLabels:
 
     def count_duplicates(self) -> tuple[int, int]:
         """Return how many rows hold a label, and how many of them one that stood before."""
-        if pc.count_distinct(self._dictionary, mode="all").as_py() < len(self._dictionary):
+        if self._lists_twice:
             column = self.count()
             return column.n, column.n - column.distinct
-        # No entry is listed twice, so that a million ids need neither be sorted nor looked up.
+        # A million ids need neither be sorted nor looked up.
         occurrences = self._occurrences()
         if self._dictionary.null_count:
             occurrences = occurrences[self._places >= 0]
         present = int(occurrences.sum())
         return present, present - int(np.count_nonzero(occurrences))
+
+    def distinct_codes(self) -> NDArray[np.int32]:
+        """Return numbers that are the same for rows of the same label; -1 where there is none."""
+        codes = self.codes()
+        if not self._lists_twice and not self._dictionary.null_count:
+            return codes
+        return np.append(self._places, -1).astype(np.int32)[codes]
+
+    @cached_property
+    def _lists_twice(self) -> bool:
+        """Whether the dictionary lists a label twice, so that rows of one label differ in code."""
+        distinct: int = pc.count_distinct(self._dictionary, mode="all").as_py()
+        return distinct < len(self._dictionary)
 
     def _occurrences(self) -> Integers:
         """Return how often each entry of the dictionary occurs."""

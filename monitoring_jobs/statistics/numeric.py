@@ -133,7 +133,7 @@ class NumericColumn:
     def quantile(self, q: float) -> float:
         """Return the value below which a share ``q`` of the values lies; NaN where there is none.
 
-        Linear between neighbours, which is method 7 of Hyndman and Fan (1996) and what
+        Linear between neighbors, which is method 7 of Hyndman and Fan (1996) and what
         ``numpy.quantile`` does; read off the sorted values in constant time.
         """
         if not self.n:
@@ -142,7 +142,7 @@ class NumericColumn:
         left = int(place)
         right = min(left + 1, self.n - 1)
         below, above, part = float(self.sorted[left]), float(self.sorted[right]), place - left
-        # The longer leg is never taken, so that equal neighbours give exactly themselves.
+        # The longer leg is never taken, so that equal neighbors give exactly themselves.
         step = above - below
         return below + step * part if part < 0.5 else above - step * (1 - part)
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from monitoring_jobs.statistics.buffers import to_mask, to_numpy
 from monitoring_jobs.statistics.categorical import CategoricalColumn, align, positions_in
 from monitoring_jobs.statistics.numeric import Floats, Integers, NumericColumn
 
@@ -81,8 +82,9 @@ def _count_in_order(
 ) -> tuple[Integers, Integers]:
     """Count both columns over the labels of either, in ascending order."""
     known, seen = align(reference, current)
-    unseen = current.labels.filter(pa.array(positions_in(reference.labels, current.labels) < 0))
-    order = pc.sort_indices(pa.concat_arrays([reference.labels, unseen])).to_numpy()
+    unseen = current.labels.filter(to_mask(positions_in(reference.labels, current.labels) < 0))
+    every = pa.concat_arrays([reference.labels, unseen])
+    order = to_numpy(pc.sort_indices(every), null=0)
     return known[order], seen[order]
 
 

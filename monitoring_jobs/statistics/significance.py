@@ -139,8 +139,11 @@ def es(reference: NumericColumn, current: NumericColumn) -> float:
         return np.nan
     if reference.minimum == reference.maximum and current.minimum == current.maximum:
         return 0.0  # two constants: apart, and without a covariance to say how far
-    own, other = _cloud(reference.sorted, unit), _cloud(current.sorted, unit)
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, other = _cloud(reference.sorted, unit), _cloud(current.sorted, unit)
     covariance = (n + m) * (own.scatter / n**2 + other.scatter / m**2)
+    if not np.isfinite(covariance).all():
+        return np.nan  # a value so many spreads away that its angle is lost
     inverse, rank = _inverse(covariance)
     apart = own.mean - other.mean
     statistic = float((n + m) * (apart @ inverse @ apart))

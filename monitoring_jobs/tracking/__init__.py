@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring_jobs.tracking.ahead import read_ahead
 from monitoring_jobs.tracking.client import EXPERIMENTS_PER_SEARCH, Tracking
+from monitoring_jobs.tracking.fetching import fetch_ahead
 
-__all__ = ["EXPERIMENTS_PER_SEARCH", "Tracking", "read_ahead"]
+__all__ = ["EXPERIMENTS_PER_SEARCH", "Tracking", "fetch_ahead"]

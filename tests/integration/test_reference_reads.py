@@ -76,3 +76,23 @@ def test_the_segments_of_a_column_come_from_one_read(
     assert len({m.segment for m in evaluation.measurements}) == 1 + 3 + 2
     assert reads["log.parquet", "alcohol"] == 1
     assert reads["reference.parquet", "alcohol"] == 1
+
+
+def test_an_error_leaves_the_columns_that_wait(
+    make_monitor: MonitorFactory, reads: Counter[tuple[str, str]], tmp_path: Path
+) -> None:
+    table = sample(400, seed=1)
+    for number in range(40):
+        table = table.append_column(f"x{number}", table["alcohol"])
+    columns = {"numerical": [f"x{number}" for number in range(40)], "categorical": []}
+    path = make_monitor(current=table, reference=table, columns=columns)
+    settings = Settings.load(
+        report_store=str(tmp_path / "store"), cache_dir=tmp_path / "cache", threads=1
+    )
+
+    def stop(done: int, _columns: int, _name: str) -> None:
+        raise KeyboardInterrupt if done == 1 else AssertionError
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(load_monitor(path), DAY, settings, report=False, progress=stop)
+    assert len({name for _, name in reads if name.startswith("x")}) < 40

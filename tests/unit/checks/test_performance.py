@@ -416,7 +416,7 @@ def test_f15_one_row_has_errors_but_no_coefficient_of_determination() -> None:
     assert measured["r2"].detail["reason"] == "1 rows are too few"
 
 
-# --- judgement ----------------------------------------------------------------------------------
+# --- judgment -----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("bound", "status", "threshold"),
     [

@@ -171,3 +171,10 @@ def test_segments_that_are_asked_for_together_are_kept_together(tmp_path: Path) 
     assert len(entries(tmp_path)) == 1
     other = cache.get(REFERENCE, "x", "numerical", ["r=b", "r=a"], lambda: columns[::-1])
     assert [column.to_arrays()["sorted"][1] for column in other] == [2.0, 1.0]
+
+
+def test_what_is_no_entry_costs_no_evaluation(tmp_path: Path) -> None:
+    (tmp_path / "references").mkdir()
+    (tmp_path / "references" / ".DS_Store").touch()
+    cache = ReferenceCache(tmp_path, 1)  # too small for anything: it is evicted at once
+    assert get(cache, REFERENCE, "x", "numerical", "", numbers).n == 1000

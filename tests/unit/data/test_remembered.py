@@ -33,13 +33,13 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Notes each time that a source is opened for real."""
     notes: list[str] = []
-    real = sources.open_dataset
+    real = sources._open_place
 
     def note(source: object, *args: object, **kwargs: object) -> Dataset:
         notes.append(type(source).__name__)
         return real(source, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sources, "open_dataset", note)
+    monkeypatch.setattr(sources, "_open_place", note)
     return notes
 
 
@@ -112,6 +112,26 @@ def test_a_reference_that_changes_before_it_is_read_is_refused(
             write(TABLE.slice(0, 2), path)
         with pytest.raises(SourceUnavailable, match="changed while"):
             known.read("x", ColumnKind.NUMERICAL)
+
+
+def test_a_file_that_joins_a_folder_later_is_not_mixed_in(tmp_path: Path) -> None:
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    pq.write_table(TABLE, folder / "a.parquet")
+    spec = MonitorSpec.model_validate(
+        {
+            "name": "wine",
+            "data": {"source": "parquet", "path": "log.parquet", "timestamp": "ts"},
+            "reference": {"source": "parquet", "path": "reference"},
+        }
+    ).located_in(tmp_path)
+    settings = Settings.load(cache_dir=tmp_path / "cache")
+    first = described(open_reference(spec, DAY, settings=settings, download=None))
+    with open_reference(spec, DAY, settings=settings, download=None) as known:
+        pq.write_table(TABLE, folder / "b.parquet")
+        assert known.identity == first[0]
+        assert len(known.read("x", ColumnKind.NUMERICAL)) == first[1] == 3
+    assert described(open_reference(spec, DAY, settings=settings, download=None))[1] == 6
 
 
 def test_a_reference_that_is_gone_is_missed_although_it_is_known(

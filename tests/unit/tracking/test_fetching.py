@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring_jobs.tracking import read_ahead
+from monitoring_jobs.tracking import fetch_ahead
 
 
 @given(st.lists(st.integers(0, 6), max_size=8), st.integers(1, 3))
@@ -18,7 +18,7 @@ def test_every_item_comes_once_and_those_of_a_source_in_its_order(
 ) -> None:
     sources = [[(number, item) for item in range(n)] for number, n in enumerate(lengths)]
 
-    with read_ahead(sources, threads=threads) as items:
+    with fetch_ahead(sources, threads=threads) as items:
         found = list(items)
 
     assert sorted(found) == [item for source in sources for item in source]
@@ -38,7 +38,7 @@ def test_no_more_than_two_items_of_a_thread_wait() -> None:
                 third.set()
             yield number
 
-    with read_ahead([source()], threads=1) as items:
+    with fetch_ahead([source()], threads=1) as items:
         assert next(items) == 0
         # One waits to be taken, one in the thread's hand; the one after them is not made.
         assert not third.wait(0.2)
@@ -55,7 +55,7 @@ def test_two_sources_are_read_at_once() -> None:
         together.wait()
         yield name
 
-    with read_ahead([source("a"), source("b")], threads=2) as items:
+    with fetch_ahead([source("a"), source("b")], threads=2) as items:
         assert sorted(items) == ["a", "b"]
 
 
@@ -66,7 +66,7 @@ def test_error_of_a_source_is_raised_where_its_items_are_taken(error: BaseExcept
         raise error
 
     found = []
-    with pytest.raises(type(error)) as caught, read_ahead([failing()], threads=2) as items:
+    with pytest.raises(type(error)) as caught, fetch_ahead([failing()], threads=2) as items:
         found += list(items)
 
     assert caught.value is error
@@ -80,7 +80,7 @@ def test_threads_end_when_the_caller_gives_up() -> None:
             number += 1
 
     before = set(threading.enumerate())
-    with read_ahead([endless(), endless(), endless()], threads=2) as items:
+    with fetch_ahead([endless(), endless(), endless()], threads=2) as items:
         next(items)
 
     for thread in set(threading.enumerate()) - before:

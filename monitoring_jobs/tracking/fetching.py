@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def read_ahead(sources: Iterable[Iterable[T]], *, threads: int) -> Iterator[Iterator[T]]:
+def fetch_ahead(sources: Iterable[Iterable[T]], *, threads: int) -> Iterator[Iterator[T]]:
     """Offer the items of several sources, which are read by threads of their own.
 
     The items of one source come in its order, those of different sources as they arrive. So that
@@ -44,7 +44,7 @@ class _Reading(Generic[T]):
         self._found: SimpleQueue[T | _Failed | None] = SimpleQueue()
         # A request that nobody waits for any more must not hold up the end of the process.
         self._threads = [
-            threading.Thread(target=self._read, name=f"read-ahead-{number}", daemon=True)
+            threading.Thread(target=self._read, name=f"fetch-ahead-{number}", daemon=True)
             for number in range(threads)
         ]
 
