@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -56,27 +57,34 @@ def open_dataset(
         UnreadableDataset: The source is not there, is broken, or does not say when rows happened.
         SourceUnavailable: The database or object storage does not answer.
     """
-    temporary = Path(tempfile.mkdtemp(prefix="monitoring-data-"))
-    try:
-        if isinstance(source, SqlSource):
-            from monitoring_jobs.data.sql import spool_sql  # SQLAlchemy is slow to import
+    if isinstance(source, SqlSource):
+        from monitoring_jobs.data.sql import spool_sql  # SQLAlchemy is slow to import
 
+        with _temporary_folder() as temporary:
             spooled = spool_sql(source, window, binds or window, temporary, settings)
             return _of_spool(spooled, f"connection {source.connection!r}", temporary, labels)
-        place = find_files(source.path, source.source, folder=folder, roots=settings.data_roots)
-        return _open_files(source, place, window, temporary, labels, settings.threads)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    place = find_files(source.path, source.source, folder=folder, roots=settings.data_roots)
+    return _open_place(source, place, window, settings, labels)
 
 
 def _open_place(
-    source: FileSource, place: Place, settings: Settings, labels: Collection[str]
+    source: FileSource,
+    place: Place,
+    window: Window | None,
+    settings: Settings,
+    labels: Collection[str],
 ) -> Dataset:
-    """Open all rows of files that were found before: no other file can have joined them."""
-    temporary = Path(tempfile.mkdtemp(prefix="monitoring-reference-"))
+    """Open files that were found before: no other file can have joined them."""
+    with _temporary_folder() as temporary:
+        return _open_files(source, place, window, temporary, labels, settings.threads)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Make a folder that the opened dataset removes when closed, and an error removes at once."""
+    temporary = Path(tempfile.mkdtemp(prefix="monitoring-data-"))
     try:
-        return _open_files(source, place, None, temporary, labels, settings.threads)
+        yield temporary
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -149,7 +157,7 @@ def _open_reference(
         return opened(source, None, binds=window)
     place = find_files(source.path, source.source, folder=spec.folder, roots=settings.data_roots)
     said = [source.model_dump(mode="json"), sorted(labels)]
-    read = partial(_open_place, source, place, settings, labels)
+    read = partial(_open_place, source, place, None, settings, labels)
     if not settings.cache_mb:
         return read()
     return open_remembered(settings.cache_dir, said, partial(fingerprint, place.files), read)
@@ -180,16 +188,12 @@ def _artifact_kind(path: str) -> str:
 def _open_artifact(
     source: ArtifactSource, download: Download | None, labels: Collection[str], threads: int
 ) -> Dataset:
-    temporary = Path(tempfile.mkdtemp(prefix="monitoring-reference-"))
-    try:
+    with _temporary_folder() as temporary:
         path = fetch_artifact(source.path, temporary, download)
         kind = _artifact_kind(str(path))
         files = FileSource.model_validate({"source": kind, "path": str(path)})
         place = Place([DataFile(str(path), source.path)], source.path, may_be_empty=False)
         return _open_files(files, place, None, temporary, labels, threads)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def _open_files(
