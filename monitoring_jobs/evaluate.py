@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from monitoring_jobs.errors import MissingDependency, TransientError
 from monitoring_jobs.opening import ask_mlflow, opened
 from monitoring_jobs.results import (
+    DagRunRef,
     Evaluation,
     Measurement,
     ModelRef,
@@ -40,7 +41,7 @@ Progress = Callable[[int, int, str], None]
 _ALERTS = frozenset({Status.WARNING, Status.FAILED, Status.ERROR})
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - keywords, each of which a caller gives by itself
     spec: MonitorSpec,
     window: Window,
     settings: Settings,
@@ -50,6 +51,7 @@ def evaluate(
     now: datetime | None = None,
     progress: Progress | None = None,
     join: int | None = None,
+    dag_run: DagRunRef | None = None,
 ) -> Evaluation:
     """Judge one window of a monitor and keep the evaluation.
 
@@ -63,6 +65,7 @@ def evaluate(
         progress: Called with columns done, columns in all, and the column's name.
         join: Take the columns' measurements from so many parts, which ``evaluate_part`` has kept,
             instead of measuring them. The evaluation is the same.
+        dag_run: The Airflow Dag run that asks, to be found again from its results.
 
     Returns:
         The evaluation as it was stored.
@@ -93,6 +96,7 @@ def evaluate(
         evaluation,
         duration_seconds=round(time.perf_counter() - clock, 3),
         peak_memory_bytes=_peak_memory(),
+        dag_run=dag_run,
     )
     stored = _keep(evaluation, html, settings, out)
     if parts is not None:

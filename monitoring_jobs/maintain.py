@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 # An evaluation takes hours at most: a file that no evaluation names after a day has no writer.
 ORPHAN_AGE = timedelta(days=1)
+# A draft answers one person's question.
+DRAFT_AGE = timedelta(days=30)
 MONTHS_AHEAD = 3
 # Whoever waits for a table's lock holds up all who come later: rather try again another day.
 _LOCK_SECONDS = 10
@@ -30,6 +32,7 @@ class MaintenanceSummary:
         partitions_dropped: Monthly partitions that were older than the retention.
         evaluations_deleted: Evaluations that were older than the retention.
         reports_deleted: Windows removed from the report store for the same reason.
+        drafts_deleted: Unpublished evaluations that were a month old.
         orphans_removed: Files of the report store that no evaluation named.
         removed_monitors: Monitors without a file, whose gauges are gone now.
     """
@@ -38,6 +41,7 @@ class MaintenanceSummary:
     partitions_dropped: int = 0
     evaluations_deleted: int = 0
     reports_deleted: int = 0
+    drafts_deleted: int = 0
     orphans_removed: int = 0
     removed_monitors: tuple[str, ...] = ()
 
@@ -196,7 +200,10 @@ def _forget_reports(
 def _sweep_orphans(
     settings: Settings, now: datetime, summary: MaintenanceSummary
 ) -> MaintenanceSummary:
-    from monitoring_jobs.reports.store import ReportStore
+    from monitoring_jobs.reports.store import ReportStore, drafts
 
     swept = ReportStore.open(settings.report_store).sweep_orphans(ORPHAN_AGE, now)
-    return replace(summary, orphans_removed=swept)
+    drafted = ReportStore.open(drafts(settings.report_store))
+    swept += drafted.sweep_orphans(ORPHAN_AGE, now)
+    deleted = drafted.delete_stored_before(now - DRAFT_AGE)
+    return replace(summary, orphans_removed=swept, drafts_deleted=deleted)

@@ -16,7 +16,7 @@ from monitoring_jobs.errors import (
     SinksRefused,
     TerminalError,
 )
-from monitoring_jobs.results import Evaluation
+from monitoring_jobs.results import DagRunRef, Evaluation
 from monitoring_jobs.windows import Window
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def publish_failure(
     at: datetime,
     window: Window | None = None,
     error: MonitoringError | None = None,
+    dag_run: DagRunRef | None = None,
 ) -> None:
     """Make a failed evaluation visible: the failure's timestamp as a gauge, and an attempt row.
 
@@ -89,6 +90,7 @@ def publish_failure(
         at: When it failed.
         window: What was to be judged; None where the run did not come that far.
         error: Why it failed; an attempt row is written only where window and error are known.
+        dag_run: The Airflow Dag run that failed.
 
     Raises:
         MonitoringError: What a sink raised; the other one was told nevertheless.
@@ -105,7 +107,12 @@ def publish_failure(
 
         with _collected("postgres", failures):
             PostgresSink(settings.require_database_url()).record_error(
-                monitor, window, attempt=uuid.uuid4().hex, computed_at=at, error=str(error)
+                monitor,
+                window,
+                attempt=uuid.uuid4().hex,
+                computed_at=at,
+                error=str(error),
+                dag_run=dag_run,
             )
     _raise_any(failures)
 

@@ -13,6 +13,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from monitoring_jobs.errors import EmptyWindow
+from monitoring_jobs.evaluation_ids import evaluation_id
 from monitoring_jobs.json_fields import Fields, is_finite_number, strict_json
 from monitoring_jobs.windows import Window, utc_text
 
@@ -167,6 +168,14 @@ class RowCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DagRunRef:
+    """The Airflow Dag run that computed an evaluation."""
+
+    dag_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """All measurements of one monitor on one window.
 
@@ -184,6 +193,7 @@ class Evaluation:
         peak_memory_bytes: Peak resident memory of the process that computed it.
         report: File name of the HTML report beside evaluation.json; None where none was rendered.
         sinks: Where the monitor file wants it published.
+        dag_run: The Dag run that computed it; None outside Airflow.
     """
 
     monitor: str
@@ -202,6 +212,7 @@ class Evaluation:
     peak_memory_bytes: int = 0
     report: str | None = None
     sinks: tuple[str, ...] = ("postgres", "pushgateway")
+    dag_run: DagRunRef | None = None
 
     def __post_init__(self) -> None:
         seen: set[tuple[str, str, str, str]] = set()
@@ -209,6 +220,11 @@ class Evaluation:
             if key in seen:
                 raise ValueError(f"two measurements of {key}")
             seen.add(key)
+
+    @property
+    def id(self) -> str:
+        """Name of the monitor's window, the same for every attempt at it."""
+        return evaluation_id(self.monitor, self.window)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that evaluation.json holds."""
@@ -237,6 +253,8 @@ class Evaluation:
             "peak_memory_bytes": self.peak_memory_bytes,
             "report": self.report,
             "sinks": list(self.sinks),
+            "dag_run": self.dag_run
+            and {"dag_id": self.dag_run.dag_id, "run_id": self.dag_run.run_id},
             "measurements": [m.as_dict() for m in self.measurements],
         }
 
@@ -285,6 +303,7 @@ class Evaluation:
             attempt=fields.text("attempt"),
             computed_at=fields.instant("computed_at"),
             report=fields.text_or_none("report") if "report" in raw else None,
+            dag_run=_dag_run(fields) if raw.get("dag_run") is not None else None,
             measurements=tuple(map(Measurement.from_dict, fields.items("measurements"))),
             **optional,
         )
@@ -344,6 +363,11 @@ def _detail(raw: dict[str, Any]) -> Detail:
         if not (value is None or isinstance(value, str | bool) or is_finite_number(value)):
             raise ValueError("measurement.detail holds something else than scalars")
     return raw
+
+
+def _dag_run(fields: Fields) -> DagRunRef:
+    run = fields.part("dag_run")
+    return DagRunRef(dag_id=run.text("dag_id"), run_id=run.text("run_id"))
 
 
 def _window(fields: Fields) -> Window:

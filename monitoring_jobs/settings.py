@@ -28,10 +28,13 @@ class Settings(BaseSettings):
 
     Attributes:
         database_url: SQLAlchemy URL of the results database, as role writer.
+        reader_url: The same as role reader, for the report browser.
         report_store: Folder or fsspec URL of the report store.
         mlflow_tracking_uri: MLflow tracking server.
         pushgateway_url: Pushgateway; the old name PROMETHEUS_GATEWAY works too.
         textfile: File for node_exporter's textfile collector, written where no gateway is set.
+        mlflow_url: MLflow as a browser reaches it, where that is not the tracking server's address.
+        grafana_url: Grafana as a browser reaches it.
         webhook_url: Receiver of evaluations as JSON; the old name PRAMATHUS_ENDPOINT works too.
         webhook_token: Bearer token of the webhook; the old name PRAMATHUS_API_KEY works too.
         cache_dir: Folder for reference statistics.
@@ -54,10 +57,13 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = None
+    reader_url: SecretStr | None = None
     report_store: str = "monitoring-reports"
     mlflow_tracking_uri: str | None = _called("MLFLOW_TRACKING_URI")
     pushgateway_url: SecretStr | None = _called("PUSHGATEWAY_URL", "PROMETHEUS_GATEWAY")
     textfile: Path | None = None
+    mlflow_url: str | None = None
+    grafana_url: str | None = None
     webhook_url: SecretStr | None = _called("MONITORING_WEBHOOK_URL", "PRAMATHUS_ENDPOINT")
     webhook_token: SecretStr | None = _called("MONITORING_WEBHOOK_TOKEN", "PRAMATHUS_API_KEY")
     cache_dir: Path = Path("~/.cache/monitoring-jobs")
@@ -117,6 +123,25 @@ class Settings(BaseSettings):
                 "set MONITORING_DATABASE_URL or the Airflow connection monitoring_postgres",
             )
         return with_postgres_driver(self.database_url.get_secret_value())
+
+    def require_reader_url(self) -> str:
+        """Return the results database's URL as role reader, password included.
+
+        Raises:
+            InvalidSettings: None is configured.
+        """
+        if self.reader_url is None:
+            raise InvalidSettings(
+                "no reader of the results database is configured",
+                "set MONITORING_READER_URL or the Airflow connection monitoring_postgres_reader",
+            )
+        return with_postgres_driver(self.reader_url.get_secret_value())
+
+    @property
+    def mlflow_page(self) -> str | None:
+        """MLflow's user interface, free of logins; None where a browser has no address for it."""
+        address = self.mlflow_url or self.mlflow_tracking_uri or ""
+        return without_password(address) if address.startswith(("http://", "https://")) else None
 
     def connection_url(self, name: str) -> str:
         """Return the SQLAlchemy URL of a named source, password included.

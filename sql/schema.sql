@@ -3,6 +3,19 @@
 CREATE SCHEMA monitoring;
 SET search_path = monitoring;
 
+-- How ids write an instant: 20261120T000000Z, with microseconds only where there are any.
+CREATE FUNCTION instant_id(instant timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT
+        pg_catalog.to_char(instant AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS')
+        || CASE
+            WHEN instant = pg_catalog.date_trunc('second', instant) THEN ''
+            ELSE pg_catalog.to_char(instant AT TIME ZONE 'UTC', '.US')
+        END
+        || 'Z'
+$$;
+
 -- One row per monitor and window: the newest attempt's verdict.
 CREATE TABLE evaluation (
     monitor            text        NOT NULL,
@@ -26,6 +39,9 @@ CREATE TABLE evaluation (
     peak_memory_bytes  bigint      NOT NULL,
     report             text,
     written_at         timestamptz NOT NULL DEFAULT now(),
+    -- The Airflow Dag run that computed it; NULL outside Airflow.
+    dag_id             text,
+    dag_run_id         text,
     PRIMARY KEY (monitor, window_start, window_end),
     CHECK (window_start < window_end)
 );
@@ -67,8 +83,11 @@ CREATE TABLE evaluation_attempt (
     status        text,
     error         text,
     recorded_at   timestamptz NOT NULL DEFAULT now(),
+    dag_id        text,
+    dag_run_id    text,
     UNIQUE (monitor, window_start, window_end, attempt, outcome)
 );
+CREATE INDEX evaluation_attempt_dag_run ON evaluation_attempt (dag_id, dag_run_id);
 
 -- What MLflow knew when it was last asked.
 CREATE TABLE mlflow_experiment (

@@ -24,7 +24,11 @@ SELECT
     duration_seconds,
     peak_memory_bytes,
     report,
-    written_at
+    written_at,
+    dag_id,
+    dag_run_id,
+    -- What the report browser calls it: the same for every attempt at the window.
+    monitor || '--' || instant_id(window_start) || '--' || instant_id(window_end) AS evaluation_id
 FROM evaluation;
 
 -- The newest window of each monitor.
@@ -99,7 +103,9 @@ SELECT
     outcome,
     status,
     error,
-    recorded_at
+    recorded_at,
+    dag_id,
+    dag_run_id
 FROM evaluation_attempt;
 
 -- One row per monitor that ever ran: its newest window, and whether it failed since.

@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from monitoring_jobs.errors import StaleAttempt, StoreRefused
+from monitoring_jobs.evaluation_ids import MONITOR_NAME, parse_window_id, window_id
 from monitoring_jobs.reports.files import Files
 from monitoring_jobs.reports.places import open_files
 from monitoring_jobs.results import Evaluation
@@ -26,10 +27,17 @@ REPORT = "report.html"
 PART = re.compile(r"part-[0-9a-f]{32}-\d{1,2}-of-\d{1,2}\.json")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_MONITOR = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
-_FOLDER = re.compile(r"(\d{8}T\d{6}(?:\.\d{6})?Z)--(\d{8}T\d{6}(?:\.\d{6})?Z)")
 _ATTEMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _REPORT = re.compile(r"report(-[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?\.html")
+
+
+def drafts(url: str) -> str:
+    """Return the URL of the store of a store's drafts: evaluations that nobody publishes.
+
+    They lie apart, so that one never replaces a window's evaluation: no monitor's name begins with
+    an underscore, so no folder of a monitor is taken for it.
+    """
+    return f"{url.rstrip('/')}/_drafts"
 
 
 class ReportStore:
@@ -140,7 +148,7 @@ class ReportStore:
         return [
             name
             for name in self._files.folders()
-            if _MONITOR.fullmatch(name) and self.windows(name)
+            if MONITOR_NAME.fullmatch(name) and self.windows(name)
         ]
 
     def windows(self, monitor: str) -> list[Window]:
@@ -158,6 +166,21 @@ class ReportStore:
             self._files.remove(name)
         self._files.prune(folder)
 
+    def delete_stored_before(self, limit: datetime) -> int:
+        """Remove the evaluations that were stored before an instant, however young their windows.
+
+        Returns:
+            How many evaluations were removed.
+        """
+        deleted = 0
+        for monitor in self.monitors():
+            for window in self.windows(monitor):
+                stored = self._files.modified(f"{folder_of(monitor, window)}/{EVALUATION}")
+                if stored is not None and stored < as_utc(limit):
+                    self.delete(monitor, window)
+                    deleted += 1
+        return deleted
+
     def sweep_orphans(self, older_than: timedelta, now: datetime) -> int:
         """Remove what killed writers left behind: temporary files, uncommitted reports, parts.
 
@@ -170,7 +193,7 @@ class ReportStore:
         """
         limit = as_utc(now) - older_than
         removed = 0
-        for monitor in filter(_MONITOR.fullmatch, self._files.folders()):
+        for monitor in filter(MONITOR_NAME.fullmatch, self._files.folders()):
             for name in self._orphans(monitor):
                 modified = self._files.modified(name)
                 if modified is not None and modified < limit:
@@ -289,25 +312,20 @@ def _named(monitor: str) -> str:
     Raises:
         StoreRefused: It could lead elsewhere.
     """
-    if not _MONITOR.fullmatch(monitor):
+    if not MONITOR_NAME.fullmatch(monitor):
         raise StoreRefused("report store: that is not the name of a monitor", "check the name")
     return monitor
 
 
 def folder_of(monitor: str, window: Window) -> str:
     """Return the folder of a window, relative to the store's root."""
-    return f"{_named(monitor)}/{_stamp(window.start)}--{_stamp(window.end)}"
-
-
-def _stamp(instant: datetime) -> str:
-    return utc_text(instant).replace("-", "").replace(":", "")
+    return f"{_named(monitor)}/{window_id(window)}"
 
 
 def _window(folder: str) -> Window | None:
-    match = _FOLDER.fullmatch(folder)
     try:
-        return match and Window(*(datetime.fromisoformat(stamp) for stamp in match.groups()))
-    except (ValueError, StoreRefused):
+        return parse_window_id(folder)
+    except ValueError:
         return None
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from monitoring_jobs.errors import TrackingRefused
+from monitoring_jobs.evaluation_ids import MONITOR_NAME
 from monitoring_jobs.results import Evaluation, ModelRef
 from monitoring_jobs.windows import utc_text
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_MONITOR = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 
 # Artifacts can be replaced by whoever may write them, but not always removed: not every artifact
 # store can delete, and MLflow's own permissions ask for more than the right to edit.
@@ -85,7 +85,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _place(evaluation: Evaluation) -> tuple[str, str]:
-    if not _MONITOR.fullmatch(evaluation.monitor):
+    if not MONITOR_NAME.fullmatch(evaluation.monitor):
         raise TrackingRefused("MLflow: that is not the name of a monitor", "check the name")
     ends = (evaluation.window.start, evaluation.window.end)
     stamps = (utc_text(end).replace("-", "").replace(":", "") for end in ends)

@@ -18,7 +18,7 @@ from monitoring_jobs.database import (
     transaction,
 )
 from monitoring_jobs.errors import StaleAttempt
-from monitoring_jobs.results import Evaluation, Measurement, Status
+from monitoring_jobs.results import DagRunRef, Evaluation, Measurement, Status
 from monitoring_jobs.windows import Window, as_utc, utc_text
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class PostgresSink:
                 computed_at=evaluation.computed_at,
                 outcome="written" if newer is None else "stale_attempt",
                 status=evaluation.status,
+                dag_run=evaluation.dag_run,
             )
         # Only now is the refusal itself on record.
         if newer is not None:
@@ -92,7 +93,14 @@ class PostgresSink:
             )
 
     def record_error(
-        self, monitor: str, window: Window, attempt: str, computed_at: datetime, error: str
+        self,
+        monitor: str,
+        window: Window,
+        attempt: str,
+        computed_at: datetime,
+        error: str,
+        *,
+        dag_run: DagRunRef | None = None,
     ) -> None:
         """Note an attempt that failed before there was an evaluation; an older result stays.
 
@@ -102,6 +110,7 @@ class PostgresSink:
             attempt: Unique id of the execution.
             computed_at: When it began.
             error: The one line that a person was shown.
+            dag_run: The Airflow Dag run that failed.
 
         Raises:
             SchemaMismatch: As ``write``.
@@ -117,6 +126,7 @@ class PostgresSink:
                 computed_at=computed_at,
                 outcome="error",
                 error=clean_text(error),
+                dag_run=dag_run,
             )
 
 
@@ -173,6 +183,14 @@ def _evaluation_row(evaluation: Evaluation) -> dict[str, object]:
         "duration_seconds": evaluation.duration_seconds,
         "peak_memory_bytes": evaluation.peak_memory_bytes,
         "report": evaluation.report,
+        **_dag_run_columns(evaluation.dag_run),
+    }
+
+
+def _dag_run_columns(dag_run: DagRunRef | None) -> dict[str, object]:
+    return {
+        "dag_id": dag_run and dag_run.dag_id,
+        "dag_run_id": dag_run and dag_run.run_id,
     }
 
 
@@ -210,6 +228,7 @@ def _add_attempt(
     outcome: str,
     status: Status | None = None,
     error: str | None = None,
+    dag_run: DagRunRef | None = None,
 ) -> None:
     cursor.execute(
         queries("evaluation")["add_attempt"],
@@ -220,5 +239,6 @@ def _add_attempt(
             "outcome": outcome,
             "status": None if status is None else str(status),
             "error": error,
+            **_dag_run_columns(dag_run),
         },
     )

@@ -17,7 +17,7 @@ from monitoring_jobs.errors import (
     SinksFailed,
 )
 from monitoring_jobs.maintain import MaintenanceSummary, maintain
-from monitoring_jobs.reports.store import ReportStore
+from monitoring_jobs.reports.store import ReportStore, drafts
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.sinks.postgres import PostgresSink
 from monitoring_jobs.sinks.pushgateway import PushgatewaySink, TextfileSink
@@ -287,6 +287,26 @@ def test_f59_orphan_reports_are_swept(settings: Settings) -> None:
     later = datetime.now(UTC) + timedelta(days=2)  # files bear the time of the machine
     assert maintain(settings, now=later).orphans_removed == 1
     assert store.report_html("wine_quality", stored.window) == "<html></html>"
+
+
+def test_drafts_go_a_month_after_they_were_made_and_nothing_else(settings: Settings) -> None:
+    store = ReportStore.open(settings.report_store)
+    drafted = ReportStore.open(drafts(settings.report_store))
+    for place in (store, drafted):
+        place.put(make_evaluation(), "<html></html>")
+    today = datetime.now(UTC)  # files bear the time of the machine
+    assert maintain(settings, now=today + timedelta(days=29)).drafts_deleted == 0
+    assert drafted.windows("wine_quality") == [make_evaluation().window]
+    assert maintain(settings, now=today + timedelta(days=31)).drafts_deleted == 1
+    assert drafted.windows("wine_quality") == []
+    assert store.windows("wine_quality") == [make_evaluation().window]
+
+
+def test_drafts_are_no_monitor_of_the_store(settings: Settings) -> None:
+    store = ReportStore.open(settings.report_store)
+    ReportStore.open(drafts(settings.report_store)).put(make_evaluation(), None)
+    assert store.monitors() == []
+    assert store.windows("wine_quality") == []
 
 
 def test_reports_leave_the_store_only_by_their_own_retention(settings: Settings) -> None:

@@ -85,6 +85,29 @@ def test_schema_sql_and_migrations_make_the_same_database(
     assert dump(postgres_server, empty_database_url) == dump(postgres_server, database_url)
 
 
+def test_database_of_the_first_revision_is_brought_up_with_its_results(
+    empty_database_url: str,
+) -> None:
+    first = (sql_folder() / "migrations/versions/0001_evaluations_and_mlflow.sql").read_text()
+    rows(
+        empty_database_url,
+        "CREATE SCHEMA monitoring; CREATE TABLE monitoring.alembic_version (version_num "
+        "varchar(32) PRIMARY KEY); INSERT INTO monitoring.alembic_version VALUES ('0001')",
+    )
+    rows(empty_database_url, first)
+    rows(
+        empty_database_url,
+        "INSERT INTO evaluation (monitor, window_start, window_end, status, rows_current, "
+        "rows_reference, rows_sampled, reference_id, spec_hash, code_version, attempt, "
+        "computed_at, duration_seconds, peak_memory_bytes) VALUES ('wine', '2026-11-20Z', "
+        "'2026-11-21Z', 'ok', 1, 1, 0, '', '', '', 'first', '2026-11-21Z', 1, 1)",
+    )
+    assert migrate(empty_database_url) == SCHEMA_REVISION
+    assert rows(
+        empty_database_url, "SELECT evaluation_id, attempt, dag_run_id FROM evaluations"
+    ) == [("wine--20261120T000000Z--20261121T000000Z", "first", None)]
+
+
 def test_code_needs_the_newest_revision() -> None:
     revisions = sorted((sql_folder() / "migrations" / "versions").glob("*.py"))
     assert revisions[-1].name.startswith(f"{SCHEMA_REVISION}_")

@@ -27,8 +27,9 @@ from monitoring_jobs.errors import (
     SchemaMismatch,
     StaleAttempt,
 )
-from monitoring_jobs.results import Evaluation, Measurement, Status
+from monitoring_jobs.results import DagRunRef, Evaluation, Measurement, Status
 from monitoring_jobs.sinks.postgres import PostgresSink
+from monitoring_jobs.windows import Window
 from tests.fixtures.evaluations import COMPUTED, DAY, day, make_evaluation
 from tests.fixtures.postgres import Gate, rows, url_as, wait_until_alone
 
@@ -108,6 +109,28 @@ def test_writer_role_suffices_to_store_all_of_an_evaluation(
         key=lambda row: row[:4],
     )
     assert attempts(database_url) == [("first", "written", "warning", None)]
+
+
+def test_dag_run_and_id_are_found_in_the_views(writer_url: str, database_url: str) -> None:
+    sink, run = PostgresSink(writer_url), DagRunRef(dag_id="monitor__wine", run_id="manual__1")
+    odd = Window(DAY.start + timedelta(microseconds=1), DAY.end)
+    sink.write(make_evaluation(dag_run=run))
+    sink.write(make_evaluation(window=odd))
+    sink.record_error("wine_quality", day(1), "third", COMPUTED, "the disk is full", dag_run=run)
+    assert rows(
+        database_url,
+        "SELECT evaluation_id, dag_id, dag_run_id FROM evaluations ORDER BY window_start",
+    ) == [
+        (make_evaluation().id, run.dag_id, run.run_id),
+        (make_evaluation(window=odd).id, None, None),
+    ]
+    assert rows(
+        database_url, "SELECT outcome, dag_id, dag_run_id FROM attempts ORDER BY window_start, id"
+    ) == [
+        ("written", run.dag_id, run.run_id),
+        ("written", None, None),
+        ("error", run.dag_id, run.run_id),
+    ]
 
 
 def test_writer_role_cannot_change_what_attempts_were_made(writer_url: str) -> None:

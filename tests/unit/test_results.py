@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring_jobs.results import Evaluation, Measurement, Status, verdict
+from monitoring_jobs.results import DagRunRef, Evaluation, Measurement, Status, verdict
 from tests.fixtures.evaluations import make_evaluation, performance
 
 measurements = st.builds(
@@ -90,6 +90,18 @@ def test_json_reads_back(found: list[Measurement]) -> None:
     text = evaluation.to_json()
     assert Evaluation.from_json(text) == evaluation
     json.loads(text, parse_constant=pytest.fail)
+
+
+@given(st.builds(DagRunRef, dag_id=st.text(), run_id=st.text()))
+def test_the_dag_run_reads_back(dag_run: DagRunRef) -> None:
+    evaluation = make_evaluation(dag_run=dag_run)
+    assert Evaluation.from_json(evaluation.to_json()) == evaluation
+
+
+def test_an_evaluation_of_before_dag_runs_were_noted_has_none() -> None:
+    raw = make_evaluation().as_dict()
+    del raw["dag_run"]
+    assert Evaluation.from_json(json.dumps(raw)) == make_evaluation()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float64("nan")])

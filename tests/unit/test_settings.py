@@ -104,6 +104,36 @@ def test_without_a_database_the_error_names_the_variable() -> None:
         Settings.load().require_database_url()
 
 
+def test_without_a_reader_the_error_names_the_variable() -> None:
+    with pytest.raises(InvalidSettings, match="MONITORING_READER_URL"):
+        Settings.load(database_url="postgresql://writer@h/d").require_reader_url()
+
+
+@pytest.mark.parametrize(
+    ("variables", "page"),
+    [
+        ({"MLFLOW_TRACKING_URI": "http://mlflow:5000"}, "http://mlflow:5000"),
+        ({"MLFLOW_TRACKING_URI": "http://user:canary@mlflow:5000"}, "http://user@mlflow:5000"),
+        ({"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}, None),
+        ({"MLFLOW_TRACKING_URI": "databricks"}, None),
+        (
+            {
+                "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+                "MONITORING_MLFLOW_URL": "https://ml.example",
+            },
+            "https://ml.example",
+        ),
+        ({}, None),
+    ],
+)
+def test_mlflow_has_a_page_where_a_browser_can_reach_it(
+    variables: dict[str, str], page: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.load().mlflow_page == page
+
+
 def test_f63_a_malformed_variable_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONITORING_THREADS", CANARY)
     monkeypatch.setenv("MONITORING_MEMORY_MB", "1")
