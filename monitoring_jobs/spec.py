@@ -191,6 +191,10 @@ ReferenceSource = Annotated[
 ]
 
 
+# Keys that change no number.
+_WITHOUT_MEANING = {"description", "owner", "split", "backfill_on_first_run", "deadline"}
+
+
 # --- what is monitored ----------------------------------------------------------------------------
 class ModelSpec(_Part):
     """A registered model, by alias (preferred) or version."""
@@ -396,6 +400,12 @@ class MonitorSpec(_Part):
     report: ReportSpec = ReportSpec()
     publish: PublishSpec = PublishSpec()
     split: int = Field(1, ge=1, le=MOST_PARTS, description="tasks that share the columns")
+    backfill_on_first_run: int = Field(
+        0, ge=0, le=1000, description="windows before the first one that are judged as well"
+    )
+    deadline: WindowText | None = Field(
+        None, description="time after a window's end by which its run should be done"
+    )
 
     _folder: Path = pydantic.PrivateAttr(default_factory=Path.cwd)
 
@@ -437,8 +447,8 @@ class MonitorSpec(_Part):
 
     @property
     def spec_hash(self) -> str:
-        """Hash of the file's meaning: comments, order, prose and who computes do not change it."""
-        meaning = self.model_dump(mode="json", exclude={"description", "owner", "split"})
+        """Hash of the file's meaning: comments, order, prose, who computes and when change none."""
+        meaning = self.model_dump(mode="json", exclude=_WITHOUT_MEANING)
         canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 

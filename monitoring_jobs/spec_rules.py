@@ -14,6 +14,7 @@ from typing import Any
 import pydantic
 
 from monitoring_jobs import drift_methods
+from monitoring_jobs.windows import Duration
 
 TASK_METRICS = {
     "classification": ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"),
@@ -150,6 +151,16 @@ def _methods_suit_their_columns(raw: Any) -> Iterator[Problem]:
             yield ("checks", "drift", "columns", name, "method"), str(exc)
 
 
+def _deadline_is_after_the_delay(raw: Any) -> Iterator[Problem]:
+    deadline, delay = text_at(raw, "deadline"), text_at(raw, "delay") or "0s"
+    try:
+        if deadline is None or Duration.parse(deadline).nominal > Duration.parse(delay).nominal:
+            return
+    except ValueError:
+        return  # the key itself says what is wrong
+    yield ("deadline",), f"is not later than delay {delay}; every run would be late"
+
+
 def _kinds(raw: Any) -> dict[str, str | None]:
     """Return the kind of every column that the file says is judged; None where data decides."""
     kinds: dict[str, str | None] = {}
@@ -170,4 +181,5 @@ RULES: tuple[Callable[[Any], Iterator[Problem]], ...] = (
     _exceptions_are_for_judged_columns,
     _methods_suit_their_columns,
     _segments_are_named_once,
+    _deadline_is_after_the_delay,
 )

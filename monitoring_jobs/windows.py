@@ -201,6 +201,12 @@ def previous(window: Window, boundaries: Boundaries, length: Duration | None = N
     return _ending(window.start, boundaries, length)
 
 
+def preceding(window: Window, boundaries: Boundaries, length: Duration | None = None) -> Window:
+    """Return the window of the period before ``window``'s own; longer windows overlap it."""
+    end = boundaries.at_or_before(window.end - timedelta(microseconds=1))
+    return _ending(end, boundaries, length)
+
+
 def windows_between(
     start: datetime,
     end: datetime,

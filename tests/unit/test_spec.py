@@ -286,8 +286,48 @@ def test_the_hash_is_of_the_meaning_only() -> None:
     assert plain.spec_hash != spec_of(checks={"drift": {"share": 0.4}}).spec_hash
 
 
-def test_who_computes_is_no_part_of_the_meaning() -> None:
+def test_who_computes_and_when_is_no_part_of_the_meaning() -> None:
     assert spec_of(split=8).spec_hash == spec_of(split=1).spec_hash == spec_of().spec_hash
+    assert spec_of(backfill_on_first_run=30, deadline="3h").spec_hash == spec_of().spec_hash
+
+
+@pytest.mark.parametrize("count", [-1, 1001, 1.5, "many"])
+def test_a_first_run_fills_0_to_1000_windows(count: Any) -> None:
+    assert spec_of().backfill_on_first_run == 0
+    with pytest.raises(ValueError, match="backfill_on_first_run"):
+        spec_of(backfill_on_first_run=count)
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"deadline": "0s"}, "longer than nothing"),
+        ({"deadline": "soon"}, "is not a duration"),
+        ({"deadline": "2h", "delay": "2h"}, "not later than delay 2h; every run would be late"),
+        ({"deadline": "90m", "delay": "2h"}, "not later than delay 2h"),
+        ({"deadline": "1d", "delay": "1d"}, "not later than delay 1d"),
+    ],
+)
+def test_a_deadline_that_every_run_would_miss_is_refused(
+    keys: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ValueError, match=f"deadline\n.*{problem}"):
+        spec_of(**keys)
+
+
+@pytest.mark.parametrize("keys", [{"deadline": "1m"}, {"deadline": "121m", "delay": "2h"}])
+def test_a_deadline_after_the_delay_is_taken(keys: dict[str, Any]) -> None:
+    assert spec_of().deadline is None
+    assert spec_of(**keys).deadline == keys["deadline"]
+
+
+@pytest.mark.parametrize("keys", [{"deadline": 3, "delay": "2h"}, {"deadline": "3h", "delay": []}])
+def test_a_deadline_beside_what_cannot_be_read_adds_no_problem_of_its_own(
+    keys: dict[str, Any],
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        spec_of(**keys)
+    assert caught.value.error_count() == 1
 
 
 @pytest.mark.parametrize("count", [0, 65, -1, 1.5, "many"])

@@ -18,6 +18,7 @@ from monitoring_jobs.windows import (
     Window,
     as_utc,
     last_complete,
+    preceding,
     previous,
     resolve,
     utc_text,
@@ -245,3 +246,20 @@ def test_the_last_complete_window_never_reaches_beyond_now(
 ) -> None:
     window = resolve(Request(run_after=now), schedule)
     assert window.end <= now
+
+
+@given(schedules, instants, st.integers(1, 30))
+def test_windows_one_before_the_other_are_those_of_the_range(
+    schedule: Schedule, now: datetime, number: int
+) -> None:
+    windows = [last_complete(now, schedule)]
+    for _ in range(number):
+        windows.append(preceding(windows[-1], schedule))
+    oldest, newest = windows[-1], windows[0]
+    assert windows[::-1] == list(windows_between(oldest.start, newest.end, schedule))
+
+
+def test_the_window_before_a_longer_one_ends_a_period_earlier() -> None:
+    week = Duration.parse("7d")
+    window = preceding(resolve(Request(**INTERVAL), DAILY, length=week), DAILY, week)
+    assert str(window) == "2026-02-22T00:00:00Z/2026-03-01T00:00:00Z"
