@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
 
+from monitoring_jobs.connection_urls import database_url, http_url
 from monitoring_jobs.errors import InvalidSettings
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.spec import MonitorSpec, SqlSource
@@ -25,24 +26,6 @@ OBJECT_STORAGE = "monitoring_object_storage"
 
 _SHORTEST_SECRET = 8  # shorter words, masked, would black out half a log
 
-_DIALECTS = {"postgres": "postgresql+psycopg2", "postgresql": "postgresql+psycopg2"}
-# Extras that speak to Airflow's own hooks, not to a database driver.
-_HOOK_EXTRAS = frozenset(
-    {
-        "sqlalchemy_scheme",
-        "cursor",
-        "iam",
-        "redshift",
-        "redshift-serverless",
-        "aws_conn_id",
-        "region_name",
-        "cluster-identifier",
-        "workgroup-name",
-        "azure_conn_id",
-        "client_log_level",
-        "enable_log_db_messages",
-    }
-)
 # Variables that the object stores' drivers read, by type of connection: login, password, extras.
 _STORES: Mapping[str, tuple[str | None, str | None, Mapping[str, str]]] = {
     "aws": (
@@ -127,55 +110,6 @@ def environment_from_connections() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def database_url(connection: Connection) -> str:
-    """Return the SQLAlchemy URL of a connection, password included."""
-    extras = {key: value for key, value in connection.extra_dejson.items() if value is not None}
-    kind = (connection.conn_type or "").lower()
-    scheme = extras.get("sqlalchemy_scheme") or _DIALECTS.get(kind, kind)
-    if not scheme:
-        raise InvalidSettings(f"connection {connection.conn_id!r} has no type", "give it one")
-    if scheme.startswith("sqlite"):
-        return f"{scheme}:///{connection.host or connection.schema or ''}"
-    login = quote(connection.login or "", safe="")
-    if connection.password:
-        login += ":" + quote(connection.password, safe="")
-    port = f":{connection.port}" if connection.port else ""
-    query = urlencode(
-        {
-            key: value
-            for key, value in extras.items()
-            if key not in _HOOK_EXTRAS and isinstance(value, str | int) and value != ""
-        }
-    )
-    host = f"{login}@{connection.host or ''}{port}" if login else f"{connection.host or ''}{port}"
-    path = quote(connection.schema or "", safe="")
-    return f"{scheme}://{host}/{path}" + (f"?{query}" if query else "")
-
-
-def http_url(connection: Connection, *, login: bool = False) -> str:
-    """Return the URL of an HTTP service; login and password only where they are asked for.
-
-    Airflow's form keeps the scheme in ``schema``, its URIs keep the path there: both are read.
-    """
-    host, schema = (connection.host or "").rstrip("/"), connection.schema or ""
-    if not host:
-        raise InvalidSettings(f"connection {connection.conn_id!r} names no host", "give it one")
-    scheme, separator, rest = host.partition("://")
-    if not separator:
-        kinds = (schema.lower(), (connection.conn_type or "").lower())
-        scheme, rest = next((kind for kind in kinds if kind in ("http", "https")), "http"), host
-    name, slash, path = rest.partition("/")
-    if connection.port:
-        name += f":{connection.port}"
-    if schema and schema.lower() not in ("http", "https"):
-        slash, path = "/", schema.strip("/")
-    user = ""
-    if login and (connection.login or connection.password):
-        password = quote(connection.password or "", safe="")
-        user = f"{quote(connection.login or '', safe='')}:{password}@"
-    return f"{scheme}://{user}{name}{slash}{path}"
 
 
 def _connection(name: str) -> Connection | None:
