@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from _markup import block
 from _shared import MONITOR_DAG, task_defaults
 from airflow.sdk import DAG, CronDataIntervalTimetable, literal, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from monitoring_jobs.monitor_files import MonitorFile
+
+_LONGEST_NAME = 200
 
 
 def dag_ids(files: Sequence[MonitorFile]) -> Iterator[tuple[MonitorFile, str]]:
@@ -36,6 +39,7 @@ def broken_dag(dag_id: str, file: MonitorFile) -> DAG:
         dag_id,
         schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
         default_args=task_defaults(_name(file)),
+        dag_display_name=f"Monitor file {file.path.name} (broken)"[:_LONGEST_NAME],
         doc_md=_as_markdown(file.problems),
         tags=["monitoring", "broken"],
         **MONITOR_DAG,
@@ -45,7 +49,7 @@ def broken_dag(dag_id: str, file: MonitorFile) -> DAG:
     return dag
 
 
-@task
+@task(doc_md="Fails with what is wrong with the file, each day until somebody mends it.")
 def read_monitor_file(problems: list[str]) -> None:
     """Fail with the problems of a monitor file."""
     raise AirflowFailException("\n".join(problems))
@@ -58,5 +62,7 @@ def _name(file: MonitorFile) -> str:
 
 def _as_markdown(problems: Sequence[str]) -> str:
     """Return problems as an indented block, in which no markup is alive."""
-    lines = [line for problem in problems for line in problem.splitlines()]
-    return "This monitor file cannot be used:\n\n" + "\n".join(f"    {line}" for line in lines)
+    listed = block("\n".join(problems))
+    return (
+        f"This monitor file cannot be used. Mend it, and its monitor takes this place:\n\n{listed}"
+    )

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from _connections import environment_from_connections, settings_from_connections
-from airflow.sdk import Context, Param
+from _forms import is_draft
+from _notifiers import notifiers
+from _orders import dag_run_of, window_of
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from monitoring_jobs.errors import (
-    EmptyWindow,
+    InvalidParam,
     InvalidSettings,
     MonitoringError,
     StaleAttempt,
@@ -24,8 +27,7 @@ from monitoring_jobs.errors import (
 )
 from monitoring_jobs.monitor_files import load_monitor
 from monitoring_jobs.publish import publish_failure
-from monitoring_jobs.spec import MonitorSpec
-from monitoring_jobs.windows import Request, Window, resolve
+from monitoring_jobs.windows import Window
 
 log = logging.getLogger(__name__)
 
@@ -44,44 +46,6 @@ MONITOR_DAG: Mapping[str, Any] = {
     "catchup": False,
     "max_active_runs": 4,
     "is_paused_upon_creation": False,
-}
-
-
-def instant_param(title: str, help_text: str, section: str | None = None) -> Param:
-    """Return a date and time for the trigger form, empty by default."""
-    return Param(
-        None,
-        type=["null", "string"],
-        format="date-time",
-        title=title,
-        description=help_text,
-        section=section,
-    )
-
-
-def days_param(what: str, variable: str) -> Param:
-    """Return a number of days for the trigger form; its default comes from the environment."""
-    given = os.environ.get(variable)
-    if given and not given.isdecimal():
-        raise InvalidSettings(f"{variable}: {given!r} is no number of days", "write 30, or nothing")
-    return Param(
-        int(given) if given else None,
-        type=["null", "integer"],
-        minimum=1,
-        description=f"Days after which {what} are removed; empty keeps all.",
-    )
-
-
-def days(count: int | None) -> timedelta | None:
-    """Return so many days, where there are any."""
-    return None if count is None else timedelta(days=count)
-
-
-WINDOW_PARAMS: Mapping[str, Param] = {
-    "start": instant_param("Start", "Rows from this instant on are judged.", "Window"),
-    "end": instant_param(
-        "End", "Rows before this instant are judged. Empty: the run's own period.", "Window"
-    ),
 }
 
 
@@ -123,47 +87,27 @@ def guarded() -> Iterator[None]:
         raise AirflowFailException(str(exc)) from exc
 
 
-def window_of(context: Context, spec: MonitorSpec) -> Window:
-    """Resolve the window of a run and write it to the log.
-
-    Raises:
-        EmptyWindow: The trigger form gave one end only, ends out of order, or no instant.
-    """
-    params, run = context.get("params", {}), context.get("dag_run")
-    start, end = context.get("data_interval_start"), context.get("data_interval_end")
-    request = Request(
-        start=instant("start", params.get("start")),
-        end=instant("end", params.get("end")),
-        partition=context.get("partition_date"),
-        interval=(start, end) if start is not None and end is not None else None,
-        run_after=run.run_after if run is not None else None,
-    )
-    window = resolve(request, spec.boundaries, length=spec.length, delay=spec.patience)
-    log.info("window %s of monitor %s", window, spec.name, extra={"action": "window"})
-    return window
-
-
-def instant(name: str, text: str | None) -> datetime | None:
-    """Read an instant from the trigger form.
-
-    Raises:
-        EmptyWindow: It is not ISO 8601 or has no time zone.
-    """
-    if not text:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise EmptyWindow(f"param {name}: {text!r} is no instant", "write ISO 8601") from exc
-    if parsed.tzinfo is None:
-        raise EmptyWindow(f"param {name}: {text!r} has no time zone", "add Z or an offset")
-    return parsed
-
-
-def task_defaults(monitor: str | None = None, *, owner: str = "") -> dict[str, Any]:
+def task_defaults(
+    monitor: str | None = None, path: str | None = None, *, owner: str = ""
+) -> dict[str, Any]:
     """Return what all tasks of a Dag share: owner, retries, and who hears of a failure."""
-    callback = {"on_failure_callback": report_failure(monitor)} if monitor else {}
-    return {**RETRIES, **callback, "owner": owner or "monitoring"}
+    callbacks = on_failure(monitor, path)
+    return {**RETRIES, "on_failure_callback": callbacks, "owner": owner or "monitoring"}
+
+
+def on_failure(
+    monitor: str | None = None, path: str | None = None, *, attempt: bool = False
+) -> list[Callable[[Context], None]]:
+    """Return what Airflow calls once a task has failed for good; none of it hinders the others.
+
+    Args:
+        monitor: Name of the monitor, whose failure is shown outside Airflow; its gauge comes first,
+            for Airflow ends the process 20 seconds after the task.
+        path: The monitor file.
+        attempt: Whether the failure leaves the window without an evaluation.
+    """
+    shown = [report_failure(monitor, path if attempt else None)] if monitor else []
+    return [*shown, *notifiers(path)]
 
 
 def failed_siblings(context: Context) -> list[str]:
@@ -176,6 +120,8 @@ def failed_siblings(context: Context) -> list[str]:
 def report_failure(monitor: str, path: str | None = None) -> Callable[[Context], None]:
     """Return a callback that makes the final failure of a monitor's task visible outside Airflow.
 
+    A draft that fails concerns only who asked for it, and Airflow shows it to them.
+
     Args:
         monitor: Name of the monitor.
         path: The monitor file, for tasks whose failure leaves the window without an evaluation;
@@ -183,12 +129,27 @@ def report_failure(monitor: str, path: str | None = None) -> Callable[[Context],
     """
 
     def on_failure(context: Context) -> None:
+        if _is_draft(context):
+            return
         window, error = (None, None) if path is None else _what_failed(context, path)
         with environment_from_connections():
-            settings = settings_from_connections()
-            publish_failure(monitor, settings, at=datetime.now(UTC), window=window, error=error)
+            publish_failure(
+                monitor,
+                settings_from_connections(),
+                at=datetime.now(UTC),
+                window=window,
+                error=error,
+                dag_run=dag_run_of(context),
+            )
 
     return on_failure
+
+
+def _is_draft(context: Context) -> bool:
+    try:
+        return is_draft(context["params"])
+    except InvalidParam:
+        return False
 
 
 def _what_failed(context: Context, path: str) -> tuple[Window | None, MonitoringError]:

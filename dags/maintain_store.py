@@ -7,30 +7,35 @@ any monitor file is broken, they are left alone.
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from _connections import settings_from_connections
-from _shared import days, days_param, guarded, monitors_folder, small_json, task_defaults
+from _forms import MaintenanceForm
+from _params import maintenance_params
+from _shared import guarded, monitors_folder, small_json, task_defaults
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 
+log = logging.getLogger(__name__)
 
-@task(execution_timeout=timedelta(hours=1), multiple_outputs=False)
+
+@task(
+    execution_timeout=timedelta(hours=1),
+    multiple_outputs=False,
+    doc_md="Makes partitions ahead, and removes what is past its retention or belongs to nobody.",
+)
 def maintain() -> dict[str, Any]:
     """Maintain once; return what was done."""
     from monitoring_jobs.maintain import maintain as run_maintenance
     from monitoring_jobs.monitor_files import known_monitors
 
-    params = get_current_context()["params"]
     with guarded():
-        summary = run_maintenance(
-            settings_from_connections(),
-            now=datetime.now(UTC),
-            monitors=known_monitors(monitors_folder()),
-            retention=days(params["retention_days"]),
-            report_retention=days(params["report_retention_days"]),
-        )
+        form = MaintenanceForm.read(get_current_context()["params"])
+        log.info("maintaining: %s", form, extra={"action": "maintain"})
+        settings, known = settings_from_connections(), known_monitors(monitors_folder())
+        summary = run_maintenance(settings, now=datetime.now(UTC), monitors=known, **form.ages())
     return small_json(summary)
 
 
@@ -43,12 +48,8 @@ with DAG(
     max_active_runs=1,  # two at once would only wait for each other's locks
     is_paused_upon_creation=False,
     default_args=task_defaults(),
-    params={
-        "retention_days": days_param("evaluations in Postgres", "MONITORING_RETENTION_DAYS"),
-        "report_retention_days": days_param(
-            "evaluations and reports in the report store", "MONITORING_REPORT_RETENTION_DAYS"
-        ),
-    },
+    params=maintenance_params(),
+    dag_display_name="Maintain the stores",
     doc_md=__doc__,
     tags=["monitoring"],
 ):

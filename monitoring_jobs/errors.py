@@ -42,6 +42,10 @@ class InvalidSettings(TerminalError):
     """An environment variable or connection is missing or malformed."""
 
 
+class InvalidParam(TerminalError):
+    """A param of a run that cannot be obeyed: of the trigger form, REST or the command line."""
+
+
 class EmptyWindow(TerminalError):
     """A window whose start is not before its end."""
 

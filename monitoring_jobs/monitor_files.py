@@ -50,6 +50,20 @@ def load_monitor(path: str | Path) -> MonitorSpec:
     return spec.located_in(path.resolve().parent)
 
 
+def spec_of(mapping: Mapping[str, Any]) -> MonitorSpec:
+    """Judge what could stand in a monitor file; relative paths start at the working folder.
+
+    Raises:
+        InvalidMonitor: It breaks the rules; every problem names its key.
+    """
+    try:
+        return MonitorSpec.model_validate(mapping)
+    except pydantic.ValidationError as exc:
+        nowhere = _Document(dict(mapping), {})
+        problems = {_describe(error, nowhere)[1] for error in _distinct(exc)}
+        raise InvalidMonitor(sorted(problems)) from None
+
+
 def load_folder(folder: str | Path) -> list[MonitorFile]:
     """Read every monitor file under a folder; a broken one hides none of the others."""
     return load_files([Path(folder)])

@@ -20,6 +20,7 @@ from monitoring_jobs.results import DagRunRef, Evaluation
 from monitoring_jobs.windows import Window
 
 if TYPE_CHECKING:
+    from monitoring_jobs.reports.store import ReportStore
     from monitoring_jobs.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -157,16 +158,35 @@ def _to_gauges(evaluation: Evaluation, settings: Settings, _html: str | None) ->
     store, now = ReportStore.open(settings.report_store), datetime.now(UTC)
     if evaluation.window.end > now:
         return NOT_ENDED
-    newest = store.latest(evaluation.monitor, by=now)
-    if newest is not None and _rank(newest) > _rank(evaluation):
+    if _newer(evaluation, store, now) is not None:
         return NOT_NEWEST
     sink.write(evaluation)
     # A newer one may have been stored, and pushed, between the look and the push.
-    newest = store.latest(evaluation.monitor, by=now)
-    if newest is not None and _rank(newest) > _rank(evaluation):
-        sink.write(newest)
+    newer = _newer(evaluation, store, now)
+    if newer is not None:
+        sink.write(newer)
         return NOT_NEWEST
     return WRITTEN
+
+
+def is_newest(evaluation: Evaluation, settings: Settings, *, now: datetime) -> bool:
+    """Return whether this is what gauges and alerts speak of: the newest window that has ended.
+
+    Args:
+        evaluation: As the report store holds it.
+        settings: Where the report store is.
+        now: The present.
+    """
+    from monitoring_jobs.reports.store import ReportStore
+
+    store = ReportStore.open(settings.report_store)
+    return evaluation.window.end <= now and _newer(evaluation, store, now) is None
+
+
+def _newer(evaluation: Evaluation, store: ReportStore, now: datetime) -> Evaluation | None:
+    """Return the monitor's newest evaluation of a window that has ended, if it is another one."""
+    newest = store.latest(evaluation.monitor, by=now)
+    return newest if newest is not None and _rank(newest) > _rank(evaluation) else None
 
 
 def _rank(evaluation: Evaluation) -> tuple[datetime, datetime, datetime]:

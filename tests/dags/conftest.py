@@ -25,6 +25,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 DAGS = PROJECT / "dags"
 FIRST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
+sys.path.append(str(DAGS))  # for those modules beside the Dags that do not import Airflow
+
 
 class WorkerError(Exception):
     """A request failed inside Airflow's process; the message is its traceback."""

@@ -49,9 +49,17 @@ def test_extraction_without_mlflow_fails_at_once_and_says_what_to_set(services: 
     assert "set MLFLOW_TRACKING_URI or the Airflow connection monitoring_mlflow" in answer.log
 
 
+def test_extraction_that_is_asked_for_two_things_at_once_fails_at_once(services: Airflow) -> None:
+    conf = {"since": "2026-11-01T00:00:00Z", "full": True}
+    answer = services.run("extract_mlflow_runs", NOW, conf=conf, retries=1)
+    assert answer.result["tries"] == {"extract": 1}
+    assert "param since: says less than full, which reads all; give one" in answer.log
+
+
 def test_maintenance_makes_partitions_ahead(services: Airflow, database_url: str) -> None:
     answer = services.run("maintain_store", NOW)
     assert answer.result["state"] == "success", answer.log[-5000:]
+    assert "maintaining: Postgres keeps all, report store keeps all" in answer.log
     query = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'monitoring.measurement'::regclass"
     assert rows(database_url, query)[0][0] > 2
 

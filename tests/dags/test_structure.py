@@ -61,10 +61,6 @@ def test_every_task_retries_with_backoff_is_limited_and_reports_its_failure(wine
     assert wine["tasks"]["wait_for_late_rows"]["mode"] == "reschedule"
 
 
-def test_trigger_form_asks_for_a_window_and_takes_none(wine: Any) -> None:
-    assert wine["params"] == {"start": None, "end": None}
-
-
 def test_only_the_sinks_that_the_file_asks_for_get_a_task(airflow: Airflow, monitors: Path) -> None:
     write_monitor(monitors, "plain", publish={"pushgateway": False})
     tasks = airflow.call("load")["dags"]["monitor__plain"]["tasks"]

@@ -52,7 +52,7 @@ def test_f21_empty_data_interval_gives_way_to_the_last_complete_period(
     ("params", "complaint"),
     [
         ({"start": "2026-11-02T00:00:00Z", "end": "2026-11-01T00:00:00Z"}, "holds no time"),
-        ({"start": "2026-11-02T00:00:00Z", "end": None}, "only one end"),
+        ({"start": "2026-11-02T00:00:00Z", "end": None}, "param end: is empty"),
         ({"start": "2026-11-02T00:00:00", "end": "2026-11-03T00:00:00"}, "has no time zone"),
         ({"start": "yesterday", "end": "2026-11-03T00:00:00Z"}, "is no instant"),
     ],

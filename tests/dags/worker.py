@@ -17,6 +17,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.dags import worker_assets
+
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 
@@ -52,10 +54,14 @@ def _described(dag: Any) -> dict[str, Any]:
         "max_active_runs": dag.max_active_runs,
         "paused": dag.is_paused_upon_creation,
         "tags": sorted(dag.tags),
+        "display_name": dag.dag_display_name,
+        "owner_links": dag.owner_links,
         "doc_md": dag.doc_md,
         "description": dag.description,
         "file": Path(dag.fileloc).name,
         "params": dag.params.dump(),
+        "form": {name: dag.params.get_param(name).schema for name in dag.params},
+        "help": {name: dag.params.get_param(name).description for name in dag.params},
         "tasks": {task.task_id: _described_task(task) for task in dag.tasks},
     }
 
@@ -71,6 +77,8 @@ def _described_task(task: Any) -> dict[str, Any]:
         "limited": task.execution_timeout is not None or getattr(task, "timeout", None) is not None,
         "mode": getattr(task, "mode", None),
         "callbacks": 1 if callable(callbacks) else len(callbacks or ()),
+        "doc_md": task.doc_md,
+        "outlets": [getattr(outlet, "uri", outlet.name) for outlet in task.outlets],
     }
 
 
@@ -97,10 +105,13 @@ def run(
         run_conf=dict(conf) if conf else None,
     )
     with create_session() as session:
-        xcoms = session.scalars(select(XComModel).where(XComModel.run_id == dag_run.run_id)).all()
+        # Runs of other Dags may bear the same id.
+        ours = (XComModel.dag_id == dag_id, XComModel.run_id == dag_run.run_id)
+        xcoms = session.scalars(select(XComModel).where(*ours)).all()
         rendered = session.scalars(
             select(RenderedTaskInstanceFields).where(
-                RenderedTaskInstanceFields.run_id == dag_run.run_id
+                RenderedTaskInstanceFields.dag_id == dag_id,
+                RenderedTaskInstanceFields.run_id == dag_run.run_id,
             )
         ).all()
         return {
@@ -127,7 +138,7 @@ def _names_of_mapped(instances: Any) -> dict[str, list[str]]:
 
 def resolve_window(monitor: str, **context: Any) -> str:
     """Return the window that ``window_of`` makes of a context."""
-    from _shared import window_of
+    from _orders import window_of
 
     from monitoring_jobs.monitor_files import load_monitor
 
@@ -139,7 +150,7 @@ def rows_are_in(monitor: str, delay_hours: float, **context: Any) -> bool:
     from _monitor_tasks import LateRowsSensor
 
     delay = timedelta(hours=delay_hours)
-    sensor = LateRowsSensor(task_id="wait_for_late_rows", path=monitor, delay=delay)
+    sensor = LateRowsSensor(path=monitor, delay=delay)
     return sensor.poke(_context(context))
 
 
@@ -150,9 +161,101 @@ def _context(context: dict[str, Any]) -> Any:
 
     times = ("data_interval_start", "data_interval_end", "partition_date")
     known = {name: pendulum.parse(context[name]) for name in times if context.get(name)}
+    run = {"dag_id": "monitor__wine", "run_id": "by hand", "run_after": None}
     if context.get("run_after"):
-        known["dag_run"] = SimpleNamespace(run_after=pendulum.parse(context["run_after"]))
+        run["run_after"] = pendulum.parse(context["run_after"])
+    known["dag_run"] = SimpleNamespace(**run)
     return known | {"params": context.get("params", {})}
+
+
+def runs_of(dag_id: str) -> list[dict[str, Any]]:
+    """Return the runs of a Dag that other runs have started, oldest first."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        started = select(DagRun).where(
+            DagRun.dag_id == dag_id, DagRun.run_type == "operator_triggered"
+        )
+        return [
+            {
+                "run_id": run.run_id,
+                "state": str(run.state),
+                "conf": run.conf,
+                "logical_date": run.logical_date,
+                "run_after": run.run_after.isoformat(),
+            }
+            for run in session.scalars(started.order_by(DagRun.id))
+        ]
+
+
+def planned(
+    monitor: str, *, run_id: str = "scheduled__x", run_type: str = "scheduled", **context: Any
+) -> list[dict[str, Any]]:
+    """Return what the task ``plan_past_windows`` returns in a run."""
+    from types import SimpleNamespace
+
+    from _first_run import planned as runs_planned
+
+    from monitoring_jobs.monitor_files import load_monitor
+
+    known = _context(context)
+    known["dag_run"] = SimpleNamespace(run_id=run_id, run_type=run_type, run_after=None)
+    return runs_planned(known, load_monitor(monitor))
+
+
+def tell(
+    subject: str, summary: str, facts: Mapping[str, str], owner: str = "", patience: float = 10.0
+) -> None:
+    """Send a notice to everybody whom the environment names."""
+    from _notices import Notice
+    from _notices import tell as tell_everybody
+
+    notice = Notice(subject=subject, summary=summary, facts=facts, owner=owner)
+    tell_everybody(notice, patience=patience)
+
+
+def deadlines(dag_id: str) -> list[float]:
+    """Return after how many seconds runs of a Dag are late, once it has been stored and read."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = _bag().dags[dag_id]
+    DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+    return [alert.interval.total_seconds() for alert in dag.deadline or ()]
+
+
+def deadline_passed(dag_id: str, context: Mapping[str, Any]) -> None:
+    """Do what Airflow's triggerer does when the deadline of a run has passed."""
+    import asyncio
+
+    from airflow.sdk._shared.module_loading import import_string
+
+    (alert,) = _bag().dags[dag_id].deadline
+    plugins = str(DAGS.parent / "plugins")
+    sys.path.append(plugins)
+    try:
+        called = import_string(alert.callback.path)
+        asyncio.run(called(**alert.callback.kwargs, context=context))
+    finally:
+        sys.path.remove(plugins)
+
+
+def notifiers_without_slack() -> str:
+    """Return the error where Slack is asked for and its provider is not installed."""
+    from _notifiers import notifiers
+
+    provider = "airflow.providers.slack"
+    installed = {name: sys.modules.pop(name) for name in list(sys.modules) if provider in name}
+    sys.modules[provider] = None  # type: ignore[assignment] - as a package that is not there
+    try:
+        notifiers()
+    except Exception as exc:  # noqa: BLE001 - the error is the answer
+        return f"{type(exc).__name__}: {exc}"
+    finally:
+        del sys.modules[provider]
+        sys.modules.update(installed)
+    return "none"
 
 
 def settings(monitor: str | None = None) -> dict[str, Any]:
@@ -220,9 +323,23 @@ def periods(cron: str, timezone: str, since: str, count: int) -> list[list[str]]
     return found
 
 
-CALLS: Mapping[str, Callable[..., Any]] = {
+CALLS: Mapping[str, Callable[..., Any]] = worker_assets.CALLS | {
     function.__name__: function
-    for function in (load, run, resolve_window, rows_are_in, settings, outcome_of, periods)
+    for function in (
+        load,
+        run,
+        runs_of,
+        planned,
+        tell,
+        notifiers_without_slack,
+        deadlines,
+        deadline_passed,
+        resolve_window,
+        rows_are_in,
+        settings,
+        outcome_of,
+        periods,
+    )
 }
 
 
