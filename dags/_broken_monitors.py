@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from _markup import block
 from _shared import MONITOR_DAG, task_defaults
@@ -15,30 +15,12 @@ from monitoring_jobs.monitor_files import MonitorFile
 _LONGEST_NAME = 200
 
 
-def dag_ids(files: Sequence[MonitorFile]) -> Iterator[tuple[MonitorFile, str]]:
-    """Yield every file with its Dag's id: by the monitor's name, a broken file by its own.
-
-    A broken file whose name would take the id of another Dag gets a number.
-    """
-    taken = {f"monitor__{file.spec.name}" for file in files if file.spec}
-    for file in files:
-        if file.spec:
-            yield file, f"monitor__{file.spec.name}"
-            continue
-        wanted = dag_id = f"monitor__{_name(file)}"
-        number = 2
-        while dag_id in taken:
-            dag_id, number = f"{wanted}__{number}", number + 1
-        taken.add(dag_id)
-        yield file, dag_id
-
-
 def broken_dag(dag_id: str, file: MonitorFile) -> DAG:
     """Build the Dag of a file that cannot be used: it fails each day until somebody mends it."""
     with DAG(
         dag_id,
         schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
-        default_args=task_defaults(_name(file)),
+        default_args=task_defaults(name_of(file)),
         dag_display_name=f"Monitor file {file.path.name} (broken)"[:_LONGEST_NAME],
         doc_md=_as_markdown(file.problems),
         tags=["monitoring", "broken"],
@@ -55,7 +37,7 @@ def read_monitor_file(problems: list[str]) -> None:
     raise AirflowFailException("\n".join(problems))
 
 
-def _name(file: MonitorFile) -> str:
+def name_of(file: MonitorFile) -> str:
     """Return the file's name in the letters that a Dag id may have."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", file.path.stem)[:100]
 

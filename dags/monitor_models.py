@@ -7,18 +7,18 @@ it: a rerun replaces what an earlier run wrote, and only the newest window reach
 from __future__ import annotations
 
 from _assets import outlets_of
-from _broken_monitors import broken_dag, dag_ids
+from _broken_monitors import broken_dag
 from _deadlines import deadline_of
 from _descriptions import TASKS, monitor_texts
 from _first_run import past_windows
 from _links import links
+from _monitor_files import files_to_build
 from _monitor_tasks import LateRowsSensor, evaluation, publishing
 from _params import monitor_params
 from _shared import MONITOR_DAG, monitors_folder, on_failure, task_defaults
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
-from monitoring_jobs.monitor_files import load_folder
 from monitoring_jobs.spec import MonitorSpec
 
 PAGES = links()
@@ -52,6 +52,6 @@ def monitor_dag(dag_id: str, path: str, spec: MonitorSpec) -> DAG:
     return dag
 
 
-for file, name in dag_ids(load_folder(monitors_folder())):
+for file, name in files_to_build(monitors_folder()):
     spec = file.spec
     globals()[name] = monitor_dag(name, str(file.path), spec) if spec else broken_dag(name, file)

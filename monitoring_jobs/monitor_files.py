@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,17 @@ def load_folder(folder: str | Path) -> list[MonitorFile]:
     return load_files([Path(folder)])
 
 
+def load_mentioning(folder: str | Path, name: str) -> list[MonitorFile]:
+    """Read the monitor files under a folder that mention a monitor, as ``load_folder`` would.
+
+    The others are searched for its name and not parsed, which takes a hundredth of the time. A file
+    that writes the name in another way, such as with escapes, is not among them.
+    """
+    word = re.compile(rb"(?<![\w.-])" + re.escape(name.encode()) + rb"(?![\w.-])")
+    paths = _find_files([Path(folder)])
+    return load_files([path for path in paths if path.stem == name or _mentions(path, word)])
+
+
 def load_files(paths: Sequence[Path]) -> list[MonitorFile]:
     """Read monitor files, looking into folders; a broken one hides none of the others.
 
@@ -91,6 +103,14 @@ def _find_files(paths: Sequence[Path]) -> Iterator[Path]:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
                 yield file
+
+
+def _mentions(path: Path, word: re.Pattern[bytes]) -> bool:
+    try:
+        with path.open("rb") as file:
+            return word.search(file.read(_LARGEST)) is not None
+    except OSError:
+        return True  # whoever reads it says what is wrong
 
 
 def known_monitors(folder: Path) -> list[str] | None:

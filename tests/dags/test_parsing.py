@@ -109,6 +109,25 @@ def test_broken_file_does_not_take_the_dag_of_a_monitor_of_that_name(
     assert dags["monitor__wine__2"]["tags"] == ["broken", "monitoring"]
 
 
+@pytest.mark.parametrize("dag_id", ["monitor__wine", "monitor__wine__2", "monitor__sour"])
+def test_a_task_builds_the_dag_of_its_own_monitor_only_and_the_same_one(
+    airflow: Airflow, monitors: Path, dag_id: str
+) -> None:
+    write_monitor(monitors, "wine", description="not sour").rename(monitors / "other.yaml")
+    write_monitor(monitors, "wine_of_next_year")
+    (monitors / "wine.yaml").write_text("name: 1", encoding="utf-8")
+    # A name that is written in another way is found by reading all files.
+    sour = write_monitor(monitors, "sour").rename(monitors / "grapes.yaml")
+    sour.write_text(sour.read_text().replace('"sour"', r'"s\u006fur"'))
+    everything = airflow.call("load")["dags"]
+    airflow.env["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = dag_id
+    built = {name: dag for name, dag in airflow.call("load")["dags"].items() if name not in OWN}
+    if dag_id == "monitor__wine":
+        assert built == {dag_id: everything[dag_id]}
+    else:
+        assert built[dag_id] == everything[dag_id]
+
+
 def test_monitors_folder_that_does_not_exist_is_an_import_error(
     airflow: Airflow, monitors: Path
 ) -> None:
