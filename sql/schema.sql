@@ -46,6 +46,10 @@ CREATE TABLE evaluation (
     CHECK (window_start < window_end)
 );
 CREATE INDEX evaluation_window_end ON evaluation (window_end DESC, monitor);
+-- A monitor's newest windows, and from each monitor to the next one, without reading what lies
+-- between.
+CREATE INDEX evaluation_newest
+    ON evaluation (monitor, window_end DESC, window_start DESC) INCLUDE (status);
 
 -- One row per measurement. Partitioned by month of window_start; the default partition catches
 -- windows that no partition covers.
@@ -88,6 +92,8 @@ CREATE TABLE evaluation_attempt (
     UNIQUE (monitor, window_start, window_end, attempt, outcome)
 );
 CREATE INDEX evaluation_attempt_dag_run ON evaluation_attempt (dag_id, dag_run_id);
+CREATE INDEX evaluation_attempt_error
+    ON evaluation_attempt (monitor, window_end DESC, recorded_at DESC) WHERE outcome = 'error';
 
 -- What MLflow knew when it was last asked.
 CREATE TABLE mlflow_experiment (

@@ -7,6 +7,7 @@ from monitoring_jobs.database.connection import (
 )
 from monitoring_jobs.database.files import queries, sql_folder
 from monitoring_jobs.database.migrations import migrate
+from monitoring_jobs.database.reading import reading
 from monitoring_jobs.database.rows import clean_text, copy_rows, needs_cleaning
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "migrate",
     "needs_cleaning",
     "queries",
+    "reading",
     "require_current_schema",
     "sql_folder",
     "transaction",

@@ -74,13 +74,17 @@ def transaction(
             connection.close()
 
 
-def connect(url: str) -> Connection:
+def connect(url: str, **parameters: int) -> Connection:
     """Open a connection; the caller closes it and translates what it raises.
+
+    Args:
+        url: SQLAlchemy or libpq URL of the database; its own parameters win.
+        parameters: Of libpq, in place of what is usual here.
 
     Raises:
         InvalidSettings: The URL is none of Postgres.
     """
-    connection: Connection = psycopg2.connect(**{**_PARAMETERS, **_parameters(url)})
+    connection: Connection = psycopg2.connect(**{**_PARAMETERS, **parameters, **_parameters(url)})
     return connection
 
 

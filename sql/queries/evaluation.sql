@@ -31,7 +31,8 @@ WHERE
 -- name: add_attempt
 -- Publishing one attempt twice is one attempt.
 INSERT INTO evaluation_attempt (
-    monitor, window_start, window_end, attempt, computed_at, outcome, status, error, dag_id, dag_run_id
+    monitor, window_start, window_end, attempt, computed_at, outcome, status, error, dag_id,
+    dag_run_id
 ) VALUES (
     %(monitor)s, %(window_start)s, %(window_end)s, %(attempt)s, %(computed_at)s,
     %(outcome)s, %(status)s, %(error)s, %(dag_id)s, %(dag_run_id)s

@@ -12,6 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tests.benchmarks import document
 from tests.benchmarks.backfill import Backfill
+from tests.benchmarks.browsing import Browsing
 from tests.benchmarks.demands import judge
 from tests.benchmarks.engine import Engine
 from tests.benchmarks.extraction import Extraction
@@ -116,6 +117,7 @@ def _full(options: argparse.Namespace) -> dict[str, Measure]:
         "extraction": Extraction(bench=BENCH, **rounds).measure,
         "publish": Publishing(**rounds).measure,
         "push": Pushing(bench=BENCH, **rounds).measure,
+        "browser": Browsing().measure,
     }
 
 
@@ -138,6 +140,7 @@ def _quick(options: argparse.Namespace) -> dict[str, Measure]:
         "extraction": Extraction(bench=BENCH, runs=500, rounds=rounds).measure,
         "publish": Publishing(measurements=10_000, rounds=rounds).measure,
         "push": Pushing(bench=BENCH, series=1_000, rounds=rounds).measure,
+        "browser": Browsing(evaluations=10_000, measurements=2_000, rounds=5).measure,
     }
 
 

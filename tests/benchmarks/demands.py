@@ -36,6 +36,7 @@ def judge(results: Results) -> list[Verdict]:
         *_of_sizes(results),
         *_of_variants(results),
         *_of_services(results),
+        *_of_pages(results),
     ]
 
 
@@ -100,6 +101,15 @@ def _of_services(results: Results) -> Iterator[Verdict]:
             f"1M x 30 from Postgres, {what}: faster than {reading.PANDAS}", pandas, own, 4
         )
         yield _lighter(f"1M x 30 from Postgres, {what}: peak memory", own, pandas, 0.1)
+
+
+# --- pages ----------------------------------------------------------------------------------------
+def _of_pages(results: Results) -> Iterator[Verdict]:
+    section = results.sections.get("browser")
+    measured = [row for row in section.rows if row.costs and row.rows == 100_000] if section else []
+    slowest = max((row.slow_seconds for row in measured), default=None)
+    demand = "100,000 evaluations in any shape: the slowest page, 95th percentile"
+    yield _below(demand, slowest, 0.3, "s")
 
 
 # --- how a demand is judged -----------------------------------------------------------------------

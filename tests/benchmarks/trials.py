@@ -111,6 +111,12 @@ class Row:
         return min(seconds), max(seconds)
 
     @property
+    def slow_seconds(self) -> float:
+        """The 95th percentile of the wall times; of few, the longest."""
+        seconds = sorted(cost.seconds for cost in self.costs)
+        return seconds[round(0.95 * (len(seconds) - 1))]
+
+    @property
     def megabytes(self) -> float:
         """The median of the peaks."""
         return statistics.median(cost.megabytes for cost in self.costs)

@@ -16,3 +16,10 @@ $$;
 ALTER TABLE evaluation ADD COLUMN dag_id text, ADD COLUMN dag_run_id text;
 ALTER TABLE evaluation_attempt ADD COLUMN dag_id text, ADD COLUMN dag_run_id text;
 CREATE INDEX evaluation_attempt_dag_run ON evaluation_attempt (dag_id, dag_run_id);
+CREATE INDEX evaluation_attempt_error
+    ON evaluation_attempt (monitor, window_end DESC, recorded_at DESC) WHERE outcome = 'error';
+
+-- A monitor's newest windows, and from each monitor to the next one, without reading what lies
+-- between.
+CREATE INDEX evaluation_newest
+    ON evaluation (monitor, window_end DESC, window_start DESC) INCLUDE (status);
