@@ -14,6 +14,8 @@ from monitoring_jobs.results import Measurement, Scalar, Status
 
 _TITLES = ("Status", "Check", "Metric", "Column", "Value", "Threshold", "Samples", "Explanation")
 _SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
+# Metrics of quality of which there can be too little; of all others there can be too much.
+_LEAST = frozenset({"rows", "data_quality_score"})
 # Told in columns of their own.
 _TOLD = frozenset({"method", "n", "n_current", "n_reference", "reason", "drifted", "p_value"})
 
@@ -36,7 +38,7 @@ def _row(m: Measurement, *, has_segments: bool) -> list[Node]:
         figure(m.value) or element("span", "none", class_="muted"),
         _threshold(m),
         _samples(m.detail),
-        _explanation(m.detail),
+        _explanation(m),
     ]
     if has_segments:
         whole = element("span", "whole window", class_="muted")
@@ -51,14 +53,23 @@ def _metric(m: Measurement) -> Node:
 
 
 def _threshold(m: Measurement) -> Node:
-    """Return what a value was compared with; for drift also on which side of it drift lies."""
+    """Return what a value was compared with, and on which side of it a value is not ok."""
     if m.threshold is None:
         return None
-    method = METHODS.get(m.metric) if m.check == "drift" else None
-    if method is not None:
-        text = f"{_SIGNS[method.drift_when]} {figure_text(m.threshold)}"
-        return element("span", text, title="A value on this side of the threshold is drift.")
-    return figure(m.threshold)
+    text = " ".join(filter(None, [_sign(m), figure_text(m.threshold)]))
+    return element("span", text, title=f"Not ok on this side of {m.threshold!r}.")
+
+
+def _sign(m: Measurement) -> str:
+    """Return the comparison with its threshold that makes a measurement not ok."""
+    if m.check == "drift":
+        method = METHODS.get(m.metric)
+        return _SIGNS[method.drift_when if method is not None else ">="]
+    if m.check == "performance":
+        # Bounds are told in the detail; coverage of predictions has only one.
+        is_most = m.detail.get("max") == m.threshold and m.detail.get("min") != m.threshold
+        return ">" if is_most else "<"
+    return "<" if m.metric in _LEAST else ">"
 
 
 def _samples(detail: Mapping[str, Scalar]) -> str:
@@ -70,7 +81,13 @@ def _samples(detail: Mapping[str, Scalar]) -> str:
     return f"{n:,}" if isinstance(n, int) else ""
 
 
-def _explanation(detail: Mapping[str, Scalar]) -> Node:
+def _explanation(m: Measurement) -> Node:
+    # Of a range, the end that the value was compared with is told already.
+    detail = {
+        key: value
+        for key, value in m.detail.items()
+        if not (key in ("min", "max") and value == m.threshold)
+    }
     reason = detail.get("reason")
     told = [short(str(reason), 300)] if reason not in (None, "") else []
     rest = "; ".join(

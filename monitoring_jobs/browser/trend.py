@@ -31,8 +31,11 @@ def trend(marks: Sequence[Mark]) -> Markup:
     width = LENGTH * _STEP
     left = width - len(marks) * _STEP
     bars = [_bar(mark, left + place * _STEP) for place, mark in enumerate(marks)]
+    # Where there is no window yet: without it, a few bars at the right edge look misplaced.
+    ground = element("line", x1=0, x2=max(left - 2, 0), y1=_HEIGHT - 1, y2=_HEIGHT - 1)
     return element(
         "svg",
+        ground,
         bars,
         class_="trend",
         viewBox=f"0 0 {width} {_HEIGHT}",
