@@ -5,7 +5,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 # Compiled once, Airflow and MLflow start in a third of the time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo test lint format bench bench-quick packages clean
+.PHONY: help demo up down test lint format bench packages clean
 
 UV_ON_PATH := $(shell command -v uv 2>/dev/null)
 UV := $(or $(UV_ON_PATH),.venv/bin/uv)
@@ -17,11 +17,19 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # More or fewer test processes: make test WORKERS=4; some tests only: make test TESTS=tests/unit
 WORKERS ?= 2
 TESTS ?= tests
+# Other ports than the usual ones: make up AIRFLOW_PORT=8090 MLFLOW_PORT=0 (0 is any free one)
+AIRFLOW_PORT ?=
+MLFLOW_PORT ?=
+PUSHGATEWAY_PORT ?=
+PORTS := $(if $(AIRFLOW_PORT),--airflow-port=$(AIRFLOW_PORT)) \
+	$(if $(MLFLOW_PORT),--mlflow-port=$(MLFLOW_PORT)) \
+	$(if $(PUSHGATEWAY_PORT),--pushgateway-port=$(PUSHGATEWAY_PORT))
 # Parts of the benchmark: make bench SECTIONS="engine push" ROWS="1000 1000000" WIDE_ROWS="10000"
+QUICK ?=
 SECTIONS ?=
 ROWS ?=
 WIDE_ROWS ?=
-BENCH := $(if $(SECTIONS),--sections $(SECTIONS)) $(if $(ROWS),--rows $(ROWS)) \
+BENCH := $(if $(QUICK),--quick) $(if $(SECTIONS),--sections $(SECTIONS)) $(if $(ROWS),--rows $(ROWS)) \
 	$(if $(WIDE_ROWS),--wide-rows $(WIDE_ROWS))
 
 help:  ## Show this list
@@ -29,6 +37,13 @@ help:  ## Show this list
 
 demo: .venv/.synced-demo  ## Run the whole monitoring day on this machine, under .demo/
 	@$(BIN)/monitoring-jobs demo
+
+up: .venv/.synced-demo  ## Start Airflow and MLflow on the demo's results, until make down
+	@$(BIN)/python -m monitoring_jobs.demo up $(PORTS)
+
+down:  ## End what make up has started
+	@test -x $(BIN)/python || { echo "Nothing is running: there is no .venv."; exit 0; }; \
+	$(BIN)/python -m monitoring_jobs.demo down
 
 test: .venv/.synced-dev  ## Run all tests against real services
 	@.ci/packages
@@ -46,16 +61,13 @@ format: .venv/.synced-dev  ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/.synced-dev  ## Time and memory beside other tools, for docs/performance.md: an hour
+bench: .venv/.synced-dev  ## Time and memory beside other tools: an hour, with QUICK=1 two minutes
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
-
-bench-quick: .venv/.synced-dev  ## The same in small, in two minutes
-	@$(BIN)/python -m tests.benchmarks --quick $(BENCH)
 
 packages:  ## Install the Debian packages of the tests (root), or name the missing ones
 	@.ci/packages
 
-clean:  ## Remove the virtual environments, caches and the demo
+clean: down  ## Remove the virtual environments, caches and the demo
 	@rm -rf .venv .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

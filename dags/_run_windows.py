@@ -3,8 +3,9 @@
     python dags/_run_windows.py --dag monitor__wine_quality --start 2026-11-01 --end 2026-11-08
     python dags/_run_windows.py --dag extract_mlflow_runs
 
-A monitor's Dag runs once for each of its windows that ends in (start, end], oldest first; any other
-Dag runs once. Airflow's own log goes to standard error. Exit code 1 when a run failed.
+A monitor's Dag runs once for each of its windows that ends in (start, end], oldest first, as if the
+scheduler had started it; any other Dag runs once. Airflow's own log goes to standard error. Exit
+code 1 when a run failed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from _scheduled_runs import run_as_scheduled, store_dags
+
 from monitoring_jobs.monitor_files import load_folder
 from monitoring_jobs.windows import Window, windows_between
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent
 PREFIX = "monitor__"
+BUNDLE = "dags-folder"  # Airflow's own name for the folder of its setting
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,12 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(FOLDER)
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     dags = _load(asked.dag)
+    from _task_logs import task_logs
+
     failed = False
-    for dag_id in asked.dag:
-        for window in _windows(dag_id, asked.start, asked.end):
-            result = _run(dags[dag_id], window, retries=asked.retries)
-            failed |= result["state"] != "success"
-            print(json.dumps(result), file=results, flush=True)
+    with task_logs():
+        for dag_id in asked.dag:
+            for window in _windows(dag_id, asked.start, asked.end):
+                result = _run(dags[dag_id], window, retries=asked.retries)
+                failed |= result["state"] != "success"
+                print(json.dumps(result), file=results, flush=True)
     return 1 if failed else 0
 
 
@@ -81,12 +88,13 @@ def _claim_stdout() -> TextIO:
 def _load(dag_ids: Sequence[str]) -> dict[str, DAG]:
     from airflow.dag_processing.dagbag import BundleDagBag
 
-    bag = BundleDagBag(dag_folder=str(FOLDER), bundle_path=FOLDER, bundle_name="dags-folder")
+    bag = BundleDagBag(dag_folder=str(FOLDER), bundle_path=FOLDER, bundle_name=BUNDLE)
     missing = [dag_id for dag_id in dag_ids if dag_id not in bag.dags]
     if missing:
         known = ", ".join(sorted(bag.dags)) or "none"
         broken = "".join(f"\n{error}" for error in bag.import_errors.values())
         raise SystemExit(f"no such Dag: {', '.join(missing)}; known are {known}{broken}")
+    store_dags(bag, BUNDLE)
     return {dag_id: bag.dags[dag_id] for dag_id in dag_ids}
 
 
@@ -109,9 +117,7 @@ def _run(dag: DAG, window: Window | None, *, retries: int) -> dict[str, Any]:
     for task in dag.tasks:
         task.retries = retries
     began = time.perf_counter()
-    # A run whose logical date is the end of a period gets that period as its data interval.
-    instant = window.end if window else datetime.now(UTC)
-    run = dag.test(logical_date=instant, run_after=instant)
+    run = run_as_scheduled(dag, window) if window else dag.test(run_after=datetime.now(UTC))
     return {
         "dag_id": dag.dag_id,
         "run_id": run.run_id,

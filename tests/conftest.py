@@ -19,5 +19,6 @@ pytest_plugins = [
     "tests.fixtures.mlflow_server",
     "tests.fixtures.extraction",
     "tests.fixtures.pushgateway",
+    "tests.fixtures.airflow_stack",
     "tests.fixtures.object_storage",
 ]

@@ -75,7 +75,7 @@ def airflow_environment(
         AIRFLOW_HOME=str(folder.airflow),
         AIRFLOW__CORE__DAGS_FOLDER=str(DAGS),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
-        **metadata_in(database, "airflow"),
+        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=database.url("airflow"),
         # Left empty, Airflow does without the asynchronous driver that only its API server needs.
         AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC="",
         MONITORING_DATABASE_URL=database.url("monitoring", "monitoring_writer"),
@@ -84,11 +84,6 @@ def airflow_environment(
         MONITORING_MONITORS=str(folder.monitors),
         MONITORING_THREADS="1",  # one process per core is at work already
     )
-
-
-def metadata_in(database: Postgres, name: str) -> dict[str, str]:
-    """Return the variable that says where Airflow keeps its metadata."""
-    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.url(name)}
 
 
 def start_airflow_migration(processes: Processes, env: Mapping[str, str], cwd: Path) -> Popen[str]:

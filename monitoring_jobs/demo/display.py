@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,29 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.text import Text
+
+from monitoring_jobs.demo.processes import StepFailed
+
+_WIDTH_OF_A_FILE = 130
+
+
+def demo_console() -> Console:
+    """Return the console; where the output goes to a file, its lines are of a fixed width."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(highlight=False, width=_WIDTH_OF_A_FILE)
+    return console
+
+
+@contextmanager
+def tails_shown() -> Iterator[None]:
+    """Print the end of a failed process's output before its error is told."""
+    try:
+        yield
+    except StepFailed as exc:
+        if exc.tail:
+            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(exc.tail)
+        raise
 
 
 class _Count(MofNCompleteColumn):
@@ -74,6 +98,15 @@ class Display:
         finally:
             self._bars.remove_task(bar)
         self.done(what, time.monotonic() - began, *added)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show that something is waited for, and nothing once it has come."""
+        bar = self._bars.add_task(what, total=None)
+        try:
+            yield
+        finally:
+            self._bars.remove_task(bar)
 
     def done(self, what: str, seconds: float, *added: str) -> None:
         """Print the line of a finished step."""

@@ -75,6 +75,11 @@ class DemoFolder:
         return self.root / "gauges"
 
     @property
+    def gateway(self) -> Path:
+        """What the Pushgateway keeps from the demo to `make up`, and from one to the next."""
+        return self.gauges / "pushgateway.store"
+
+    @property
     def logs(self) -> Path:
         """Output of every subprocess, one file each."""
         return self.root / "logs"
@@ -85,8 +90,23 @@ class DemoFolder:
         return self.root / "processes.json"
 
     @property
+    def finished(self) -> Path:
+        """Says of which day and by which Airflow a demo ran here to its end."""
+        return self.root / "finished.json"
+
+    @property
+    def secrets(self) -> Path:
+        """Airflow's keys and the password, for their owner alone."""
+        return self.root / "secrets.json"
+
+    @property
+    def state(self) -> Path:
+        """What `make up` has started, while it runs."""
+        return self.root / "up.json"
+
+    @property
     def lock(self) -> Path:
-        """Held while a demo runs in the folder."""
+        """Held while a demo runs in the folder, or what `make up` has started."""
         return self.root / ".lock"
 
 
@@ -113,7 +133,8 @@ def claim(root: Path) -> Iterator[DemoFolder]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             raise UnusableFolder(
-                f"another demo is running in {folder.root}", "wait for it to end"
+                f"another demo is running in {folder.root}",
+                "wait for it to end; make down ends what make up has started",
             ) from exc
         yield folder
     finally:
@@ -145,8 +166,13 @@ def clear(folder: DemoFolder) -> None:
         path.mkdir()
 
 
+def is_demo(root: Path) -> bool:
+    """Tell whether a folder was made by a demo."""
+    return (root / _MARK).exists()
+
+
 def _refuse_a_folder_of_other_things(root: Path) -> None:
-    if (root / _MARK).exists():
+    if is_demo(root):
         return
     if any(path.name not in _HARMLESS for path in root.iterdir()):
         raise UnusableFolder(

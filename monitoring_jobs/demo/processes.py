@@ -39,6 +39,12 @@ class StepFailed(TerminalError):
         super().__init__(what, cure)
 
 
+def as_tail(text: str) -> str:
+    """Return the last lines of an output, without what is said while all is well."""
+    lines = [line for line in text.splitlines() if not _CHATTER.search(line)]
+    return "\n".join(f"  | {line}" for line in lines[-_TAIL_LINES:])
+
+
 class Processes:
     """Starts child processes, each in a session of its own, and ends them with their children.
 
@@ -118,21 +124,19 @@ class Processes:
         """Return the error for a process, with the tail of its log."""
         log = self.log_of(name)
         try:
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            text = log.read_text(encoding="utf-8", errors="replace")
         except OSError:
-            lines = []
-        lines = [line for line in lines if not _CHATTER.search(line)]
-        tail = "\n".join(f"  | {line}" for line in lines[-_TAIL_LINES:])
-        return StepFailed(f"{name} {what}", f"its output is in {log}", tail)
+            text = ""
+        return StepFailed(f"{name} {what}", f"its output is in {log}", as_tail(text))
 
-    def end(self, *processes: subprocess.Popen[Any]) -> None:
+    def end(self, *processes: subprocess.Popen[Any], patience: float = _PATIENCE_SECONDS) -> None:
         """End processes and all their descendants: ask first, then kill."""
         family = [
             member
             for process in processes
             for member in _family(process.pid, ended=process.poll() is not None)
         ]
-        _end(family)
+        _end(family, patience)
         for process in processes:
             process.wait()
             if process.stdout:
@@ -200,12 +204,25 @@ def _family(pid: int, *, ended: bool = False) -> list[psutil.Process]:
     return list(found.values())
 
 
-def _end(processes: Sequence[psutil.Process]) -> None:
+def listens(pid: int, port: int | None) -> bool:
+    """Tell whether a process or a descendant listens on a port.
+
+    Who answers there may be a stranger that was faster; our own server is about to give up then.
+    """
+    for process in _family(pid):
+        with suppress(psutil.Error):
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return True
+    return False
+
+
+def _end(processes: Sequence[psutil.Process], patience: float = _PATIENCE_SECONDS) -> None:
     for sign in (signal.SIGTERM, signal.SIGKILL):
         for process in processes:
             with suppress(psutil.Error):
                 process.send_signal(sign)
-        processes = still_running(processes, _PATIENCE_SECONDS)
+        processes = still_running(processes, patience)
         if not processes:
             return
 

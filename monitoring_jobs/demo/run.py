@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
 
-from rich.console import Console
 from rich.progress import TaskID
 
 from monitoring_jobs.database import migrate
@@ -21,17 +19,18 @@ from monitoring_jobs.demo import table
 from monitoring_jobs.demo.dag_runs import (
     DagProcess,
     airflow_environment,
-    metadata_in,
     require_dags,
     run_dags,
     start_airflow_migration,
 )
-from monitoring_jobs.demo.display import Display
+from monitoring_jobs.demo.display import Display, demo_console, tails_shown
 from monitoring_jobs.demo.faults import DIABETES, MONITORS, WINDOWS, WINE
+from monitoring_jobs.demo.finished import Finished, airflow_version
 from monitoring_jobs.demo.folder import DemoFolder, claim, clear
 from monitoring_jobs.demo.monitors import write_monitors
-from monitoring_jobs.demo.postgres import AIRFLOW_DATABASES, Postgres, end_leftover, postgres
-from monitoring_jobs.demo.processes import Processes, StepFailed, end_leftovers
+from monitoring_jobs.demo.ports import Ports
+from monitoring_jobs.demo.postgres import Postgres, end_leftover, postgres
+from monitoring_jobs.demo.processes import Processes, end_leftovers
 from monitoring_jobs.demo.services import (
     PROJECT,
     Pushgateway,
@@ -45,7 +44,6 @@ from monitoring_jobs.errors import TerminalError
 from monitoring_jobs.windows import Window
 
 EXTRACT = "extract_mlflow_runs"
-_WIDTH_OF_A_FILE = 130
 
 
 def run_demo(folder: Path = Path(".demo")) -> int:
@@ -64,17 +62,11 @@ def run_demo(folder: Path = Path(".demo")) -> int:
         MonitoringError: A step failed, or a verdict is wrong.
         SystemExit: The demo was interrupted.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(highlight=False, width=_WIDTH_OF_A_FILE)
+    console = demo_console()
     try:
-        with orderly_end(), claim(folder) as home:
+        with tails_shown(), orderly_end(), claim(folder) as home:
             require_dags()
             return _Demo(home, Display(console), _last_complete_day(datetime.now(UTC))).run()
-    except StepFailed as exc:
-        if exc.tail:
-            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(exc.tail)
-        raise
     except SystemExit:
         console.print("[yellow]Interrupted; everything that was started has been ended.[/yellow]")
         raise
@@ -112,7 +104,9 @@ class _Demo:
                 told.append(mlflow_url)
             self._prepare(processes, mlflow_url)
             self._migrate(database, migration, processes)
-            self._run_dags(processes, database, {**env, "MLFLOW_TRACKING_URI": mlflow_url})
+            # Links in the texts of Dags lead to where `make up` will have MLflow.
+            env["MONITORING_MLFLOW_URL"] = f"http://127.0.0.1:{Ports().choose().mlflow}"
+            self._run_dags(processes, {**env, "MLFLOW_TRACKING_URI": mlflow_url})
             verdicts = read_verdicts(database.url("monitoring", "monitoring_reader"), self.span)
             counts = read_extracted(database.url("monitoring", "monitoring_reader"))
             if gateway is not None:
@@ -139,15 +133,13 @@ class _Demo:
             processes.end(migration)
             if code:
                 raise processes.failure("airflow-migrate", f"ended with exit code {code}")
-            first, second = AIRFLOW_DATABASES
-            database.create(second, template=first)
 
-    def _run_dags(self, processes: Processes, database: Postgres, env: Mapping[str, str]) -> None:
+    def _run_dags(self, processes: Processes, env: Mapping[str, str]) -> None:
         """Extract, then judge and publish every window: two processes for two cores."""
         wine, diabetes = f"monitor__{WINE}", f"monitor__{DIABETES}"
         chains = [
-            DagProcess(f"dags-{name}", dags, self.span, {**env, **metadata_in(database, name)})
-            for name, dags in zip(AIRFLOW_DATABASES, ((EXTRACT, wine), (diabetes,)), strict=True)
+            DagProcess("dags-1", (EXTRACT, wine), self.span, env),
+            DagProcess("dags-2", (diabetes,), self.span, env),
         ]
         bars = {EXTRACT: self.display.bar(f"Dag {EXTRACT}", 1)}
         bars |= {dag: self.display.bar(f"Dag {dag}", WINDOWS) for dag in (wine, diabetes)}
@@ -174,6 +166,7 @@ class _Demo:
             wrong.append(f"{len(verdicts)} windows were judged, not {WINDOWS * len(MONITORS)}")
         if wrong:
             raise TerminalError(f"the verdicts are not as planted: {'; '.join(wrong)}")
+        Finished(self.last_day, airflow_version()).write(self.folder)
         self._say(
             f"\n[green]Every fault was found and every clean day passed[/green] "
             f"in {self.display.seconds:.0f} s; nothing is left running."

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from monitoring_jobs.demo.folder import DemoFolder
+from monitoring_jobs.demo.ports import free_port
 from monitoring_jobs.demo.postgres import Postgres
-from monitoring_jobs.demo.processes import Processes
+from monitoring_jobs.demo.processes import Processes, listens
 
 # The clone that this package lies in, or site-packages where it was installed from a wheel.
 PROJECT = Path(__file__).resolve().parents[2]
@@ -76,17 +76,27 @@ def mlflow_server(folder: DemoFolder, database: Postgres, processes: Processes) 
     """
 
     def command(port: int) -> list[str]:
-        return [
-            *(sys.executable, "-m", "mlflow", "server"),
-            *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-            *("--backend-store-uri", database.url("mlflow")),
-            *("--artifacts-destination", str(folder.artifacts)),
-        ]
+        return mlflow_command(folder, database, port)
 
-    # The job runner is for traces and evaluations of language models.
-    env = environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
+    env = mlflow_environment()
     with _server("mlflow", command, "/health", env, folder.root, processes) as url:
         yield url
+
+
+def mlflow_command(folder: DemoFolder, database: Postgres, port: int) -> list[str]:
+    """Return the command line of an MLflow server over the embedded Postgres."""
+    return [
+        *(sys.executable, "-m", "mlflow", "server"),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+        *("--backend-store-uri", database.url("mlflow")),
+        *("--artifacts-destination", str(folder.artifacts)),
+    ]
+
+
+def mlflow_environment() -> dict[str, str]:
+    """Return the environment of an MLflow server."""
+    # The job runner is for traces and evaluations of language models.
+    return environment(MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
 
 
 @contextmanager
@@ -96,19 +106,29 @@ def pushgateway(folder: DemoFolder, processes: Processes) -> Iterator[Pushgatewa
     Raises:
         StepFailed: It did not become healthy.
     """
-    program = shutil.which("prometheus-pushgateway") or shutil.which("pushgateway")
+    program = pushgateway_program()
     if program is None:
         yield None
         return
 
     def command(port: int) -> list[str]:
-        # Debian's build otherwise loads and saves one file for the whole machine: foreign series
-        # would show up here, and the demo's in whatever Pushgateway starts next.
-        return [program, f"--web.listen-address=127.0.0.1:{port}", "--persistence.file="]
+        return pushgateway_command(program, port, folder.gateway)
 
     env = environment()
     with _server("pushgateway", command, "/-/ready", env, folder.root, processes) as url:
         yield Pushgateway(url)
+
+
+def pushgateway_program() -> str | None:
+    """Return where the Pushgateway is installed, if it is."""
+    return shutil.which("prometheus-pushgateway") or shutil.which("pushgateway")
+
+
+def pushgateway_command(program: str, port: int, store: Path) -> list[str]:
+    """Return the command line of a Pushgateway that keeps its series in a file."""
+    # Debian's build otherwise loads and saves one file for the whole machine: foreign series
+    # would show up here, and the demo's in whatever Pushgateway starts next.
+    return [program, f"--web.listen-address=127.0.0.1:{port}", f"--persistence.file={store}"]
 
 
 @contextmanager
@@ -121,7 +141,7 @@ def _server(
     processes: Processes,
 ) -> Iterator[str]:
     for attempt in range(1, _PORT_ATTEMPTS + 1):
-        port = _free_port()
+        port = free_port()
         process = processes.start(name, command(port), env=env, cwd=cwd)
         url = f"http://127.0.0.1:{port}"
         try:
@@ -140,23 +160,22 @@ def _server(
 
 def _healthy(process: subprocess.Popen[str], url: str) -> bool:
     """Wait until a server answers; False when it ended or took too long."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with opener.open(url, timeout=5) as answer:
-                if answer.status == 200:
-                    return process.poll() is None
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+        if answers(url) and listens(process.pid, urlsplit(url).port):
+            return process.poll() is None
+        time.sleep(0.1)
     return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def answers(url: str) -> bool:
+    """Tell whether a server of this machine answers with 200."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _port_was_taken(log: Path) -> bool:

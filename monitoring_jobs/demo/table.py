@@ -70,14 +70,14 @@ def show_places(
     console: Console, folder: DemoFolder, newest: Sequence[Path], gauges: Sequence[str]
 ) -> None:
     """Print where reports, database, gauges and logs are, and how to look at them again."""
-    python = _shown(Path(sys.executable))
-    places = [("Reports", _shown(path)) for path in newest]
-    places.append(("Database", f"{_shown(folder.postgres)}   (ended; this opens psql on it:)"))
-    psql = f"{python} -m monitoring_jobs.demo psql --folder {shlex.quote(_shown(folder.root))}"
+    python = shown_path(sys.executable)
+    places = [("Reports", shown_path(path)) for path in newest]
+    places.append(("Database", f"{shown_path(folder.postgres)}   (ended; this opens psql on it:)"))
+    psql = f"{python} -m monitoring_jobs.demo psql --folder {shlex.quote(shown_path(folder.root))}"
     places.append(("", psql))
     places += [("Gauges", line) for line in gauges]
-    places.append(("Monitor files", _shown(folder.monitors)))
-    places.append(("Logs", _shown(folder.logs)))
+    places.append(("Monitor files", shown_path(folder.monitors)))
+    places.append(("Logs", shown_path(folder.logs)))
     before = ""
     for label, place in places:
         line = Text.assemble((f"{'' if label == before else label:<15}", "bold"), place)
@@ -88,7 +88,7 @@ def show_places(
 
 def shown_gauges(folder: DemoFolder, gateway_url: str | None) -> list[str]:
     """Return the lines that say where the gauges are."""
-    files = [_shown(path) for path in sorted(folder.gauges.glob("*.prom"))]
+    files = [shown_path(path) for path in sorted(folder.gauges.glob("*.prom"))]
     if gateway_url is None:
         return files
     return [f"{gateway_url} held them until now; a copy:", *files]
@@ -108,9 +108,9 @@ def _row(verdict: Verdict, days: int) -> tuple[Text, ...]:
     )
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path | str) -> str:
     """Return a path relative to the current folder where it lies below it."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return str(Path(path).relative_to(Path.cwd()))
     except ValueError:
         return str(path)

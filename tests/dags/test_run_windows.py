@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -63,7 +64,27 @@ def test_windows_run_oldest_first_with_one_json_line_each(
         assert cursor.fetchall() == [("ok",), ("ok",), ("failed",)]
 
 
-def test_failed_run_is_named_and_makes_the_exit_code_one(env: dict[str, str]) -> None:
+def test_runs_are_those_of_the_scheduler_and_a_rerun_replaces_its_own(
+    env: dict[str, str], airflow_home: Path
+) -> None:
+    twice = ("--dag", "monitor__in_order") * 2
+    done = run(env, *twice, "--start", "2026-11-01", "--end", "2026-11-02")
+    assert done.returncode == 0, done.stderr[-5000:]
+    with closing(sqlite3.connect(airflow_home / "airflow.db")) as connection:
+        cursor = connection.execute(
+            "SELECT run_id, run_type, triggered_by, data_interval_end, run_after, start_date"
+            " FROM dag_run WHERE dag_id = 'monitor__in_order' AND logical_date LIKE '2026-11-01 %'"
+        )
+        ((run_id, run_type, triggered_by, end, run_after, started),) = cursor.fetchall()
+    assert run_id == "scheduled__2026-11-02T00:00:00+00:00"
+    assert (run_type, triggered_by) == ("scheduled", "TIMETABLE")
+    assert end == run_after == "2026-11-02 00:00:00.000000"
+    assert started > "2026-11-02 01"  # when it ran: bars in the grid are as high as runs took
+
+
+def test_failed_run_is_named_and_makes_the_exit_code_one(
+    env: dict[str, str], airflow_home: Path
+) -> None:
     env["MONITORING_DATABASE_URL"] = "postgresql://writer@127.0.0.1:1/results"
     span = ("--start", "2026-11-01", "--end", "2026-11-02")
     done = run(env, "--dag", "monitor__in_order", "--dag", "maintain_store", *span)
@@ -72,6 +93,11 @@ def test_failed_run_is_named_and_makes_the_exit_code_one(env: dict[str, str]) ->
     assert (monitor["state"], monitor["failed_tasks"]) == ("failed", ["write_postgres"])
     assert (maintenance["state"], maintenance["failed_tasks"]) == ("failed", ["maintain"])
     assert maintenance["window"] is None
+    folder = airflow_home / "logs" / "dag_id=monitor__in_order" / f"run_id={monitor['run_id']}"
+    log = (folder / "task_id=write_postgres" / "attempt=1.log").read_text()
+    entries = [json.loads(line) for line in log.splitlines()]
+    assert any("Traceback" in str(entry["event"]) for entry in entries)
+    assert {entry["level"] for entry in entries} >= {"info", "error"}
 
 
 @pytest.mark.parametrize(

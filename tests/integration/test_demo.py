@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import psutil
 import pytest
 
 from monitoring_jobs.database import transaction
@@ -30,6 +29,7 @@ from monitoring_jobs.demo.verdicts import Verdict, read_extracted, read_verdicts
 from monitoring_jobs.reports.store import ReportStore
 from monitoring_jobs.results import Evaluation, Status
 from monitoring_jobs.windows import Window
+from tests.fixtures.processes import belonging_to, end, survivors
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -73,33 +73,6 @@ def read_until(demo: subprocess.Popen[str], words: str) -> None:
         if words in line:
             return
     pytest.fail("".join(lines))
-
-
-def belonging_to(folder: Path) -> list[psutil.Process]:
-    """Return every process that works in the folder or was told of it."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.status() == psutil.STATUS_ZOMBIE:
-                continue  # ended, and nobody in the container collects it
-            words = [*process.cmdline(), *process.environ().values(), process.cwd()]
-        except (psutil.Error, OSError):
-            continue
-        if process.pid != os.getpid() and any(str(folder) in word for word in words):
-            found.append(process)
-    return found
-
-
-def survivors(folder: Path) -> list[str]:
-    """Tell what still runs, for the message of a failed test."""
-    return [str(process) for process in belonging_to(folder)]
-
-
-def end(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        with suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(processes, timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +238,50 @@ def test_gauges_tell_of_the_newest_window(finished: Finished) -> None:
 def test_the_output_says_where_everything_is(finished: Finished) -> None:
     for name in ("reports", "postgres", "gauges", "monitors", "logs"):
         assert str(finished.folder / name) in finished.output.replace("\n", "")
+
+
+def test_runs_are_those_that_a_scheduler_would_have_made(
+    finished: Finished, database: Postgres
+) -> None:
+    with transaction(database.url("airflow")) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT dag_id, run_id, logical_date, data_interval_end, state FROM public.dag_run"
+            " WHERE run_type = 'scheduled' AND end_date - start_date < interval '1 hour'"
+        )
+        assert sorted(cursor.fetchall()) == sorted(
+            (
+                f"monitor__{monitor}",
+                f"scheduled__{window.end.isoformat()}",
+                window.start,
+                window.end,
+                "success",
+            )
+            for monitor in MONITORS
+            for window in finished.windows.values()
+        )
+
+
+def test_evaluations_name_a_run_that_the_metadata_knows(
+    finished: Finished, database: Postgres
+) -> None:
+    with transaction(database.url("monitoring")) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT dag_id, dag_run_id FROM evaluations")
+        named = set(cursor.fetchall())
+    with transaction(database.url("airflow")) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT dag_id, run_id FROM public.dag_run")
+        assert len(named) == WINDOWS * len(MONITORS)
+        assert named <= set(cursor.fetchall())
+
+
+def test_logs_of_tasks_are_where_the_ui_looks_for_them(finished: Finished) -> None:
+    logs = finished.folder / "airflow" / "logs"
+    for monitor in MONITORS:
+        for window in finished.windows.values():
+            run = (
+                logs / f"dag_id=monitor__{monitor}" / f"run_id=scheduled__{window.end.isoformat()}"
+            )
+            text = (run / "task_id=evaluate" / "attempt=1.log").read_text()
+            assert str(json.loads(text.splitlines()[0])["event"]).startswith(f"window {window}")
 
 
 def test_the_database_can_be_looked_at_again(looked: subprocess.CompletedProcess[str]) -> None:

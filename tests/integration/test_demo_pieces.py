@@ -22,20 +22,18 @@ from monitoring_jobs.demo.dag_runs import airflow_environment
 from monitoring_jobs.demo.folder import DemoFolder, UnusableFolder, claim, clear
 from monitoring_jobs.demo.monitors import write_monitors
 from monitoring_jobs.demo.postgres import Postgres, end_leftover, postgres
-from monitoring_jobs.demo.processes import MARKER, Processes, StepFailed, end_leftovers
+from monitoring_jobs.demo.processes import (
+    MARKER,
+    Processes,
+    StepFailed,
+    end_leftovers,
+    listens,
+)
 from monitoring_jobs.demo.services import environment, pushgateway
 from monitoring_jobs.demo.verdicts import Finding, Verdict
 from monitoring_jobs.monitor_files import load_folder
 from monitoring_jobs.results import Status
-
-
-def runs(pid: int) -> bool:
-    """Tell whether a process runs; a zombie that nobody collects does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
+from tests.fixtures.processes import runs
 
 HOLD = "import time; time.sleep(600)"
 PARENT = f"""
@@ -123,6 +121,26 @@ def test_ending_a_process_ends_its_children_too(folder: DemoFolder) -> None:
     assert not runs(parent.pid)
     assert not runs(child)
     assert json.loads(folder.processes.read_text())["processes"] == []
+
+
+def test_a_stranger_on_a_port_is_not_taken_for_our_own(folder: DemoFolder) -> None:
+    listen = (
+        "import socket, sys, time; s = socket.create_server(('127.0.0.1', 0));"
+        "print(s.getsockname()[1], flush=True); time.sleep(600)"
+    )
+    with Processes(folder.processes, folder.logs) as processes:
+        ours, stranger = (
+            processes.start(
+                name,
+                [sys.executable, "-c", listen],
+                env=environment(),
+                cwd=folder.root,
+                pipe_stdout=True,
+            )
+            for name in ("ours", "stranger")
+        )
+        ports = [int(process.stdout.readline()) for process in (ours, stranger) if process.stdout]
+        assert [listens(ours.pid, port) for port in ports] == [True, False]
 
 
 def test_a_failed_process_shows_the_end_of_its_output(folder: DemoFolder) -> None:
@@ -246,8 +264,23 @@ def test_the_pushgateway_keeps_no_file_outside_the_folder(folder: DemoFolder) ->
             flags = json.load(answer)["data"]["flags"]
         with urllib.request.urlopen(f"{gateway.url}/api/v1/metrics", timeout=10) as answer:
             groups = json.load(answer)["data"]
-    assert flags["persistence.file"] == ""
+    assert flags["persistence.file"] == str(folder.gateway)
     assert groups == []
+
+
+def test_gauges_are_kept_from_one_pushgateway_to_the_next(folder: DemoFolder) -> None:
+    for expected in (False, True):
+        with (
+            Processes(folder.processes, folder.logs) as processes,
+            pushgateway(folder, processes) as gateway,
+        ):
+            assert gateway is not None, "apt-get install prometheus-pushgateway"
+            gateway.save(folder.gauges / "held.prom")
+            assert ("model_mae" in (folder.gauges / "held.prom").read_text()) == expected
+            push = urllib.request.Request(f"{gateway.url}/metrics/job/monitoring", method="PUT")
+            push.data = b"model_mae 53\n"
+            with urllib.request.urlopen(push, timeout=10) as answer:
+                assert answer.status == 200
 
 
 def test_the_users_own_services_are_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

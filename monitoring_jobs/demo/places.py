@@ -1,0 +1,52 @@
+"""Where the pages of a running stack are, who may open them, and how to end it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+from monitoring_jobs.demo.airflow import API_SERVER, USER, keep_secrets
+from monitoring_jobs.demo.finished import read_finished
+from monitoring_jobs.demo.folder import DemoFolder
+from monitoring_jobs.demo.state import State
+from monitoring_jobs.demo.table import shown_path
+
+# The plugin's page inside Airflow's own frame.
+MONITORING_PAGE = "plugin/monitoring/monitoring/"
+
+
+def show_stack(console: Console, folder: DemoFolder, state: State) -> None:
+    """Print the table of pages, the login, the logs, and the command that ends it all."""
+    found = rows(folder, state)
+    width = max(len(label) for label, _ in found) + 2
+    console.print()
+    for label, place in found:
+        # A line that is broken over two cannot be copied.
+        console.print(Text.assemble((label.ljust(width), "bold"), place), soft_wrap=True)
+
+
+def rows(folder: DemoFolder, state: State) -> list[tuple[str, str]]:
+    """Return labels and places, in the order in which they are wanted."""
+    urls = {name: service.url for name, service in state.services.items() if service.url}
+    airflow = urls.get(API_SERVER, "")
+    command = shlex.join([shown_path(sys.executable), "-m", "monitoring_jobs.demo"])
+    where = f" --folder {shlex.quote(shown_path(folder.root))}"
+    usual = shown_path(folder.root) == ".demo"
+    demo = read_finished(folder)
+    found = [
+        ("Monitors", f"{airflow}/{MONITORING_PAGE}"),
+        ("Airflow", airflow),
+        ("User", USER),
+        ("Password", keep_secrets(folder).password),
+        ("MLflow", urls.get("mlflow", "")),
+        ("Pushgateway", urls.get("pushgateway", "")),
+        ("Database", f"{command} psql{'' if usual else where}"),
+        ("Monitor files", shown_path(folder.monitors)),
+        ("Logs", f"{shown_path(folder.logs)}   (of tasks: {shown_path(folder.airflow / 'logs')})"),
+        ("Traffic", f"until {demo.last_day:%A %Y-%m-%d}" if demo else ""),
+        ("To end it", "make down" if usual else f"{command} down{where}"),
+    ]
+    return [(label, place) for label, place in found if place]

@@ -1,0 +1,85 @@
+"""Loopback ports for the servers: the usual ones where they are free."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from monitoring_jobs.errors import TerminalError
+
+_HOST = "127.0.0.1"
+_HIGHEST = 65_535
+_USUAL = {"airflow": 8080, "mlflow": 5000, "pushgateway": 9091}
+
+
+class UnusablePort(TerminalError):
+    """A port that was asked for cannot be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What to listen on; 0 is any free port, None the usual one where it is free.
+
+    Attributes:
+        airflow: Of Airflow's UI and API; usually 8080.
+        mlflow: Of the MLflow server; usually 5000.
+        pushgateway: Of the Pushgateway; usually 9091.
+    """
+
+    airflow: int | None = None
+    mlflow: int | None = None
+    pushgateway: int | None = None
+
+    def options(self) -> list[str]:
+        """Return the ports that are asked for as options of the command line."""
+        asked = {name: getattr(self, name) for name in _USUAL}
+        return [f"--{name}-port={port}" for name, port in asked.items() if port is not None]
+
+    def choose(self) -> Ports:
+        """Return ports that are free now, each one named.
+
+        Raises:
+            UnusablePort: One that was asked for is taken or is no port.
+        """
+        chosen: dict[str, int] = {}
+        for name, port in _USUAL.items():
+            chosen[name] = _choose(name, getattr(self, name), port, set(chosen.values()))
+        return Ports(**chosen)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _choose(name: str, asked: int | None, usual: int, taken: set[int]) -> int:
+    if asked is None and usual not in taken and is_free(usual):
+        return usual
+    if not asked:
+        while (port := free_port()) in taken:
+            pass
+        return port
+    if not 0 < asked <= _HIGHEST:
+        raise UnusablePort(f"{asked} is no port for {name}", f"name one from 1 to {_HIGHEST}")
+    if asked in taken or not is_free(asked):
+        raise UnusablePort(f"port {asked} for {name} is taken", "name another, or 0 for any")
+    return asked
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on a port of the loopback interface."""
+    with socket.socket() as caller:
+        caller.settimeout(1)
+        # On macOS a bind succeeds beside a server that listens on all interfaces.
+        if caller.connect_ex((_HOST, port)) == 0:
+            return False
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True
