@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from _markup import block
+from _markup import block, printable
 from _shared import MONITOR_DAG, task_defaults
 from airflow.sdk import DAG, CronDataIntervalTimetable, literal, task
 from airflow.sdk.exceptions import AirflowFailException
@@ -21,13 +21,13 @@ def broken_dag(dag_id: str, file: MonitorFile) -> DAG:
         dag_id,
         schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
         default_args=task_defaults(name_of(file)),
-        dag_display_name=f"Monitor file {file.path.name} (broken)"[:_LONGEST_NAME],
+        dag_display_name=f"Monitor file {printable(file.path.name)} (broken)"[:_LONGEST_NAME],
         doc_md=_as_markdown(file.problems),
         tags=["monitoring", "broken"],
         **MONITOR_DAG,
     ) as dag:
         # A file's text is data: literal() keeps it from being rendered as a template.
-        read_monitor_file(literal(list(file.problems)))
+        read_monitor_file(literal(list(map(printable, file.problems))))
     return dag
 
 

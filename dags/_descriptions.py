@@ -15,7 +15,7 @@ from _check_rows import check_rows
 from _markup import block, code, codes, link, table, text
 
 from monitoring_jobs.links import Links
-from monitoring_jobs.settings import without_password
+from monitoring_jobs.settings import without_login
 from monitoring_jobs.spec import (
     ArtifactSource,
     FileSource,
@@ -25,7 +25,6 @@ from monitoring_jobs.spec import (
 )
 
 _LONGEST_TAG = 100
-_LONGEST_OWNER = 250
 _EMAIL = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
 
 _BY_HAND = (
@@ -88,8 +87,6 @@ def tags(spec: MonitorSpec) -> list[str]:
 
 def owner_links(owner: str) -> dict[str, str]:
     """Return the link of an owner that is an e-mail address or a web address."""
-    if len(owner) > _LONGEST_OWNER:
-        return {}
     if _EMAIL.fullmatch(owner):
         return {owner: f"mailto:{quote(owner, safe='@')}"}
     try:
@@ -189,7 +186,7 @@ def shown(path: str) -> str:
     """Return a path or URL as everybody may see it: no login, no query."""
     if "://" not in path:
         return path
-    return re.sub(r"://[^/@]*@", "://", without_password(path))
+    return without_login(path)
 
 
 def _query(what: str, source: object) -> Iterator[str]:
@@ -200,7 +197,8 @@ def _query(what: str, source: object) -> Iterator[str]:
 
 # --- where to look --------------------------------------------------------------------------------
 def _pages(spec: MonitorSpec, links: Links) -> Iterator[str]:
-    yield link("Windows and reports of this monitor", links.monitor(spec.name))
+    yield link("Windows of this monitor", links.monitor(spec.name))
+    yield link("Latest report", links.latest_report(spec.name))
     grafana = links.grafana_monitor(spec.name)
     if grafana:
         yield link("Drift in Grafana", grafana)

@@ -13,7 +13,7 @@ from typing import Any
 from _connections import settings_from_connections
 from _descriptions import TASKS
 from _forms import MonitorForm
-from _orders import window_of
+from _orders import say_first, window_of
 from _shared import guarded
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Context, XComArg, get_current_context, literal, task
@@ -56,6 +56,7 @@ def plan_past_windows(path: str) -> list[dict[str, Any]]:
 def planned(context: Context, spec: MonitorSpec) -> list[dict[str, Any]]:
     """Return what TriggerDagRunOperator is to be told: of one run, or of none."""
     window = window_of(context, spec)
+    say_first(spec.name, window, {}, draft=False)
     count = _left(context, spec, window, settings_from_connections(spec))
     if count == 0:
         return []

@@ -68,6 +68,20 @@ class MonitorForm:
             draft=is_draft(params),
         )
 
+    def require_past(self, now: datetime) -> None:
+        """Refuse a window that has not ended, unless nobody is told of it.
+
+        It would stay the newest one of its monitor, and hide the present until its time has come.
+
+        Raises:
+            InvalidParam: It has not.
+        """
+        if self.end is not None and self.end > now and not self.draft:
+            raise InvalidParam(
+                "param end: lies in the future",
+                "give an end that has passed, or switch publish off",
+            )
+
     def applied_to(self, spec: MonitorSpec) -> MonitorSpec:
         """Return the monitor as this run is to see it.
 
@@ -163,6 +177,14 @@ def is_draft(params: Mapping[str, Any]) -> bool:
     return _switch("publish", params.get("publish")) is False
 
 
+def draft_asked(params: Mapping[str, Any]) -> bool:
+    """Return whether a run that may have failed over its form was asked not to publish."""
+    try:
+        return is_draft(params)
+    except InvalidParam:
+        return False
+
+
 def instant(name: str, given: str | None) -> datetime | None:
     """Read an instant of a form, in UTC; None where the field is empty.
 
@@ -231,9 +253,17 @@ def _reference(given: object) -> Mapping[str, Any] | None:
         raise InvalidParam("param reference: is a list", "write a path, or a mapping in braces")
     if not isinstance(parsed, dict):
         return {"source": "csv" if _CSV.search(given) else "parquet", "path": given}
-    if parsed.get("source") == "sql":
-        # Who may trigger a Dag may not, for that, read whatever its connections can.
+    _require_public(parsed)
+    return parsed
+
+
+def _require_public(reference: Mapping[str, Any]) -> None:
+    """Refuse what only monitor files may name: to trigger a Dag is not to read all that it can."""
+    if reference.get("source") == "sql":
         raise InvalidParam(
             "param reference: SQL is read from monitor files only", "give files, or write it there"
         )
-    return parsed
+    if reference.get("run_id") is not None:
+        raise InvalidParam(
+            "param reference: run_id is read from monitor files only", "leave it to the model's run"
+        )

@@ -23,7 +23,7 @@ def links() -> Links:
     airflow = f"/{path.strip('/')}/" if path.strip("/") else "/"
     try:
         settings = Settings.load()
-        return Links(airflow=airflow, mlflow=settings.mlflow_page, grafana=settings.grafana_url)
+        return Links(airflow=airflow, mlflow=settings.mlflow_page, grafana=settings.grafana_page)
     except InvalidSettings:
         return Links(airflow=airflow)
 

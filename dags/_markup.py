@@ -42,7 +42,7 @@ def codes(names: Iterable[object]) -> str:
 
 def block(data: str) -> str:
     """Return data as a block of code, for a place of its own between blank lines."""
-    return "\n".join(f"    {_printable(line)}" for line in data.splitlines())
+    return "\n".join(f"    {printable(line)}" for line in data.splitlines())
 
 
 def link(label: str, address: str) -> str:
@@ -57,11 +57,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _one_line(data: object) -> str:
-    return _printable(" ".join(str(data).split()))
+    return printable(" ".join(str(data).split()))
 
 
-def _printable(line: str) -> str:
-    """Return a line without what is not seen, such as marks that turn the direction of writing."""
+def printable(line: str) -> str:
+    """Return a line without what is not seen, such as marks that turn the direction of writing.
+
+    What is left can be written by every program, and stored by every database.
+    """
     if line.isprintable():
         return line
     return "".join(

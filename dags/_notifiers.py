@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from _forms import MonitorForm
+from _forms import draft_asked
 from _notices import Notice, anybody, in_words, one_line, places, tell
 from _orders import window_of
 from airflow.sdk import Context
@@ -39,7 +39,7 @@ def notifiers(path: str | None = None) -> list[Callable[[Context], None]]:
 
     def notify(context: Context) -> None:
         # A draft concerns only who asked for it, and Airflow shows it to them.
-        if not _is_draft(context):
+        if not draft_asked(context.get("params", {})):
             tell(_failure(context, path))
 
     return [notify]
@@ -76,13 +76,6 @@ def _judged(context: Context, path: str | None) -> tuple[MonitorSpec | None, Win
     except MonitoringError as exc:
         log.warning("a notice without a window: %s", exc, extra={"action": "notice_incomplete"})
     return spec, None
-
-
-def _is_draft(context: Context) -> bool:
-    try:
-        return MonitorForm.read(context.get("params", {})).draft
-    except MonitoringError:
-        return False
 
 
 def _told(raised: object) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from _connections import settings_from_connections
 from _forms import MonitorForm
 from airflow.sdk import Context
 
+from monitoring_jobs.errors import InvalidParam
 from monitoring_jobs.monitor_files import load_monitor
 from monitoring_jobs.reports.store import drafts
 from monitoring_jobs.results import DagRunRef
 from monitoring_jobs.settings import Settings
-from monitoring_jobs.spec import MonitorSpec
+from monitoring_jobs.spec import FileSource, MonitorSpec
 from monitoring_jobs.windows import Request, Window, resolve
 
 log = logging.getLogger(__name__)
@@ -31,19 +32,22 @@ class Order:
         window: The rows to judge.
         draft: Whether the evaluation is not to be published.
         dag_run: The run that asks.
+        roots: Where data may be read from if the environment does not say; empty allows all.
     """
 
     spec: MonitorSpec
     window: Window
     draft: bool
     dag_run: DagRunRef
+    roots: tuple[str, ...] = ()
 
     def settings(self) -> Settings:
         """Return the settings of the task; a draft goes to a store of its own."""
         settings = settings_from_connections(self.spec)
-        if not self.draft:
-            return settings
-        return settings.model_copy(update={"report_store": drafts(settings.report_store)})
+        changes: dict[str, Any] = {"data_roots": settings.data_roots or self.roots}
+        if self.draft:
+            changes["report_store"] = drafts(settings.report_store)
+        return settings.model_copy(update=changes)
 
 
 def order_of(context: Context, path: str) -> Order:
@@ -55,6 +59,7 @@ def order_of(context: Context, path: str) -> Order:
         EmptyWindow: The run names no window.
     """
     written, form = load_monitor(path), MonitorForm.read(context["params"])
+    form.require_past(datetime.now(UTC))
     spec = form.applied_to(written)
     window = window_of(context, spec, form)
     replaced = {
@@ -62,7 +67,23 @@ def order_of(context: Context, path: str) -> Order:
         "report": spec.report.when if spec.report != written.report else None,
     }
     say_first(spec.name, window, replaced, draft=form.draft)
-    return Order(spec=spec, window=window, draft=form.draft, dag_run=dag_run_of(context))
+    return Order(
+        spec=spec,
+        window=window,
+        draft=form.draft,
+        dag_run=dag_run_of(context),
+        # A path of the form is a stranger's; those of the file are its author's.
+        roots=own_places(written) if form.reference else (),
+    )
+
+
+def own_places(spec: MonitorSpec) -> tuple[str, ...]:
+    """Return the folders and URLs that a monitor file names itself, and that which it lies in."""
+    from monitoring_jobs.data.files import place_of
+
+    sources = (spec.data, spec.reference)
+    files = [source for source in sources if isinstance(source, FileSource)]
+    return (str(spec.folder), *(place_of(source.path, spec.folder) for source in files))
 
 
 def say_first(
@@ -85,6 +106,11 @@ def window_of(context: Context, spec: MonitorSpec, form: MonitorForm | None = No
     """
     form = MonitorForm.read(context.get("params", {})) if form is None else form
     run = context.get("dag_run")
+    if form.start is not None and run is not None and run.run_type == "backfill":
+        raise InvalidParam(
+            "param start: every run of this backfill would judge the same window",
+            "leave start and end empty: each run has a period of its own",
+        )
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     request = Request(
         start=form.start,

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from _connections import environment_from_connections, settings_from_connections
-from _forms import is_draft
+from _forms import draft_asked
 from _notifiers import notifiers
 from _orders import dag_run_of, window_of
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from monitoring_jobs.errors import (
-    InvalidParam,
     InvalidSettings,
     MonitoringError,
     StaleAttempt,
@@ -84,6 +83,8 @@ def guarded() -> Iterator[None]:
         log.warning("stale attempt: %s", exc, extra={"action": "stale_attempt"})
         raise AirflowSkipException(str(exc)) from exc
     except TerminalError as exc:
+        # The traceback that Airflow prints is longer than the log's page; the reason comes first.
+        log.error("%s", exc, extra={"action": "failed_for_good"})  # noqa: TRY400
         raise AirflowFailException(str(exc)) from exc
 
 
@@ -129,7 +130,7 @@ def report_failure(monitor: str, path: str | None = None) -> Callable[[Context],
     """
 
     def on_failure(context: Context) -> None:
-        if _is_draft(context):
+        if draft_asked(context.get("params", {})):
             return
         window, error = (None, None) if path is None else _what_failed(context, path)
         with environment_from_connections():
@@ -143,13 +144,6 @@ def report_failure(monitor: str, path: str | None = None) -> Callable[[Context],
             )
 
     return on_failure
-
-
-def _is_draft(context: Context) -> bool:
-    try:
-        return is_draft(context["params"])
-    except InvalidParam:
-        return False
 
 
 def _what_failed(context: Context, path: str) -> tuple[Window | None, MonitoringError]:

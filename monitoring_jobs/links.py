@@ -34,6 +34,10 @@ class Links:
         """Return a monitor's page, inside Airflow's frame."""
         return self._framed(f"monitors/{quote(name, safe='')}")
 
+    def latest_report(self, monitor: str) -> str:
+        """Return the way to the report of a monitor's newest window, inside Airflow's frame."""
+        return f"{self.monitor(monitor)}/latest"
+
     def evaluation(self, evaluation_id: str, *, draft: bool = False) -> str:
         """Return an evaluation's page, inside Airflow's frame."""
         kind = "drafts" if draft else "evaluations"

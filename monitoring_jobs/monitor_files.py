@@ -42,6 +42,9 @@ def load_monitor(path: str | Path) -> MonitorSpec:
         InvalidMonitor: The file cannot be read or breaks the rules; every problem has a line.
     """
     path = Path(path)
+    if not str(path).isprintable():  # Airflow's database could not write where the file is
+        shown = str(path).encode("utf-8", "replace").decode()
+        raise InvalidMonitor([f"{shown!r}: not every program can write this path; rename it"])
     document = _read(path)
     try:
         spec = MonitorSpec.model_validate(document.mapping)
@@ -230,6 +233,7 @@ def _scalar(node: yaml.Node) -> str:
 _REPLACED = {
     "missing": "is missing; add it",
     "string_type": "must be text; put it in quotes",
+    "string_unicode": "holds half of a character; leave it out",
     "tuple_type": "must be a list; write [a, b]",
     "model_type": "must be a mapping of keys",
     "dict_type": "must be a mapping of keys",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -140,8 +141,12 @@ class Settings(BaseSettings):
     @property
     def mlflow_page(self) -> str | None:
         """MLflow's user interface, free of logins; None where a browser has no address for it."""
-        address = self.mlflow_url or self.mlflow_tracking_uri or ""
-        return without_password(address) if address.startswith(("http://", "https://")) else None
+        return _page(self.mlflow_url or self.mlflow_tracking_uri)
+
+    @property
+    def grafana_page(self) -> str | None:
+        """Grafana, free of logins; None where a browser has no address for it."""
+        return _page(self.grafana_url)
 
     def connection_url(self, name: str) -> str:
         """Return the SQLAlchemy URL of a named source, password included.
@@ -173,6 +178,17 @@ def with_postgres_driver(url: str) -> str:
         if url.startswith(prefix):
             return "postgresql+psycopg2://" + url.removeprefix(prefix)
     return url
+
+
+def _page(address: str | None) -> str | None:
+    if address is None or not address.startswith(("http://", "https://")):
+        return None
+    return without_login(address)
+
+
+def without_login(url: str) -> str:
+    """Return a URL that everybody may see: no user, who may be a token, no password, no query."""
+    return re.sub(r"://[^/@]*@", "://", without_password(url))
 
 
 def without_password(url: str) -> str:

@@ -58,6 +58,17 @@ def _a_zone(name: str) -> str:
     return name
 
 
+def _a_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds a line break or a mark that cannot be seen; leave it out")
+    return text
+
+
+def _a_text(text: str) -> str:
+    _a_line(text.replace("\n", "").replace("\t", ""))
+    return text
+
+
 def _a_schedule(text: str) -> str:
     cron_expression(text)
     return text
@@ -67,6 +78,10 @@ DurationText = Annotated[str, AfterValidator(_a_duration), Field(examples=["1d",
 WindowText = Annotated[DurationText, AfterValidator(_longer_than_nothing)]
 ZoneName = Annotated[str, AfterValidator(_a_zone), Field(examples=["UTC", "Europe/Berlin"])]
 ScheduleText = Annotated[str, AfterValidator(_a_schedule), Field(examples=["@daily", "0 6 * * 1"])]
+# Airflow stores these beside the Dags of all monitors: what its database refuses in one would
+# take the others with it.
+Line = Annotated[str, Field(max_length=250), AfterValidator(_a_line)]
+Prose = Annotated[str, Field(max_length=10_000), AfterValidator(_a_text)]
 # Numbers are names too: nobody should have to quote a version or a class.
 Label = Annotated[
     str, Field(coerce_numbers_to_str=True), WithJsonSchema({"type": ["string", "number"]})
@@ -199,9 +214,9 @@ _WITHOUT_MEANING = {"description", "owner", "split", "backfill_on_first_run", "d
 class ModelSpec(_Part):
     """A registered model, by alias (preferred) or version."""
 
-    name: str = Field(min_length=1)
-    alias: str | None = None
-    version: Label | None = None
+    name: Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_a_line)]
+    alias: Line | None = None
+    version: Annotated[Label, AfterValidator(_a_line)] | None = None
 
     @classmethod
     def _problems(cls, raw: Any) -> Iterator[Problem]:
@@ -384,8 +399,8 @@ class MonitorSpec(_Part):
     model_config = ConfigDict(title="Monitor file")
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")
-    description: str = ""
-    owner: str = ""
+    description: Prose = ""
+    owner: Line = ""
     schedule: ScheduleText = "@daily"
     timezone: ZoneName = "UTC"
     window: WindowText | None = Field(None, description="default: the schedule's period")

@@ -91,6 +91,17 @@ async def monitor(name: str, request: Request, user: User) -> Response:
     return await _answer(request, make)
 
 
+@router.get("/monitors/{name}/latest")
+async def latest_report(name: str, request: Request, user: User) -> Response:
+    """The way to the report of a monitor's newest window."""
+
+    def make() -> Page:
+        require_monitor(user, name)
+        return browser.get().latest_report(name)
+
+    return await _answer(request, make)
+
+
 @router.get("/evaluations/{evaluation_id}")
 async def evaluation(evaluation_id: str, request: Request, user: User) -> Response:
     """One evaluation and its measurements."""

@@ -69,7 +69,7 @@ def _settings() -> Settings:
 
 def _links(settings: Settings) -> Links:
     root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/") + "/"
-    return Links(airflow=root, mlflow=settings.mlflow_page, grafana=settings.grafana_url)
+    return Links(airflow=root, mlflow=settings.mlflow_page, grafana=settings.grafana_page)
 
 
 def _connection(name: str) -> ConnectionFields | None:

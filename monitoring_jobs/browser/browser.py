@@ -118,6 +118,16 @@ class Browser:
             )
         return monitor_page(found, wanted, self._from("../"), is_first=behind is None)
 
+    def latest_report(self, name: str) -> Page:
+        """Return the way to the newest evaluation's report; to the monitor's page without one."""
+        with self._reading() as cursor:
+            newest = queries.newest(cursor, [name], _ALWAYS).get(name)
+        to = self._from("../../")
+        if newest is None:
+            return page.elsewhere(to.monitor(name).href)
+        view = {"view": "report"} if newest.report else {}
+        return page.elsewhere(to.evaluation(name, newest.window, view).href)
+
     def evaluation(self, evaluation_id: str, query: Query = _EMPTY) -> Page:
         """Return an evaluation's page.
 

@@ -145,7 +145,7 @@ def _views(found: Judged, to: Addresses, view: str) -> Markup:
     ]
     return element(
         "nav",
-        element("ul", [element("li", own) for own in links]),
+        element("ul", links),
         class_="tabs",
         aria_label="Views",
     )

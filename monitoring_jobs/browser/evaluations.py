@@ -41,10 +41,12 @@ class Found:
     Attributes:
         shown: Newest first.
         behind: Where the next page begins; None where the list ends here.
+        looked_at: After how many windows the search was given up; 0 where it was not.
     """
 
     shown: Sequence[Evaluation]
     behind: Evaluation | None
+    looked_at: int = 0
 
 
 def readable(fetch: Fetch, behind: Position | None, may_read: MayRead) -> Found:
@@ -70,7 +72,8 @@ def readable(fetch: Fetch, behind: Position | None, may_read: MayRead) -> Found:
         if len(found) < size:
             return Found(shown=shown, behind=None)
         if looked_at >= _MOST:
-            return Found(shown=shown, behind=found[-1])
+            # To go on from here would name a monitor that the reader may not see.
+            return Found(shown=shown, behind=None, looked_at=looked_at)
         behind = (found[-1].monitor, found[-1].window)
         size = min(size * 4, _LARGEST)
 
@@ -81,8 +84,8 @@ def evaluations_page(found: Found, asked: Asked, to: Addresses, *, is_first: boo
     content: Markup
     if found.shown:
         content = table("Judged windows, newest first", _TITLES, [_row(e, to) for e in found.shown])
-    elif found.behind is not None:
-        content = empty("Nothing here so far that you may read; older windows may follow.")
+    elif found.looked_at:
+        content = empty("Nothing here that you may read.")
     elif asked.is_narrowed:
         content = empty("No window matches. ", link(here, "Show all windows"))
     else:
@@ -94,7 +97,7 @@ def evaluations_page(found: Found, asked: Asked, to: Addresses, *, is_first: boo
         "Windows",
         element("h1", "Windows"),
         filter_form(here, asked, names=("q", "model", "owner")),
-        notes(asked.notes),
+        notes([*asked.notes, *_cut(found)]),
         content,
         pager(
             first=None if is_first else to.evaluations(asked.but()),
@@ -103,6 +106,12 @@ def evaluations_page(found: Found, asked: Asked, to: Addresses, *, is_first: boo
         root=to.root,
         current="evaluations",
     )
+
+
+def _cut(found: Found) -> list[str]:
+    if not found.looked_at:
+        return []
+    return [f"Only the newest {found.looked_at:,} windows were looked at: narrow the dates."]
 
 
 def _row(evaluation: Evaluation, to: Addresses) -> tuple[Markup | str | None, ...]:

@@ -109,6 +109,11 @@ def error_page(status: int, title: str, text: str, *, root: str | None = None) -
     return document(title, heading, element("p", text), root=root, status=status)
 
 
+def elsewhere(href: str) -> Page:
+    """Return the way to another page of the browser."""
+    return Page(303, "", {**_headers("text/plain", policy="default-src 'none'"), "Location": href})
+
+
 def not_found(text: str, *, root: str | None = None) -> Page:
     """Return the page of what does not exist."""
     return error_page(404, "Not found", text, root=root)

@@ -17,7 +17,7 @@ from monitoring_jobs.windows import Window
 log = logging.getLogger(__name__)
 
 # Drafts are few, and go after 30 days; so many of the newest are looked at for that of a run.
-_MOST_DRAFTS = 100
+_MOST_DRAFTS = 30
 
 
 class Stored:
@@ -47,15 +47,16 @@ class Stored:
         return None
 
     def draft_of(self, monitor: str, run: DagRunRef) -> Evaluation | None:
-        """Return the draft of a Dag run; None where it made none.
-
-        Raises:
-            StoreUnavailable: The store does not answer, or is not there.
-        """
-        store = self._open(is_draft=True)
+        """Return the draft of a Dag run; None where it made none, or none can be had now."""
         windows: Sequence[Window] = ()
-        with _refusals():
-            windows = store.windows(monitor)
+        try:
+            store = self._open(is_draft=True)
+            with _refusals():
+                windows = store.windows(monitor)
+        except StoreUnavailable as exc:
+            # Most runs make none: their tab is not to depend on a store.
+            log.warning("%s", exc, extra={"action": "drafts_unavailable"})
+            return None
         for window in windows[: -_MOST_DRAFTS - 1 : -1]:
             with _refusals():
                 found = store.get(monitor, window)

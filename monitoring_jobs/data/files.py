@@ -166,6 +166,22 @@ def find_files(path: str, source: str, *, folder: Path, roots: Sequence[str]) ->
     return _find_remote(path, scheme, source, roots)
 
 
+def place_of(path: str, folder: Path) -> str:
+    """Return what of a source's path stands before its first wildcard: a file, folder or prefix.
+
+    Args:
+        path: What the monitor file says.
+        folder: Where relative paths start.
+    """
+    scheme, separator, rest = path.partition("://")
+    if separator and scheme != "file":
+        base, _ = _split_remote_glob(rest)
+        return f"{scheme}://{base}"
+    local = "/" + rest.lstrip("/") if separator else path
+    target = folder / Path(local).expanduser()
+    return str(target if target.exists() else _split_glob(target)[0])
+
+
 # --- local --------------------------------------------------------------------------------------
 def _find_local(path: str, source: str, folder: Path, roots: Sequence[str]) -> Place:
     target = folder / Path(path).expanduser()
@@ -234,23 +250,24 @@ def _find_remote(path: str, scheme: str, source: str, roots: Sequence[str]) -> P
             f"use a local folder or {known}; MONITORING_DATA_ROOTS may restrict it further",
         )
     filesystem, inside = _filesystem(path, scheme)
-    with storage_errors(shown_url(path)):
+    shown = shown_url(path)
+    with storage_errors(shown):
         base, pattern = _split_remote_glob(inside)
         if pattern:
             found, suffixes = filesystem.glob(inside), None
         elif _is_remote_file(filesystem, inside):
-            file = DataFile(inside, path, filesystem=filesystem)
-            return Place([file], path, may_be_empty=False)
+            file = DataFile(inside, shown, filesystem=filesystem)
+            return Place([file], shown, may_be_empty=False)
         else:
             found, suffixes = filesystem.find(inside), SUFFIXES[source]
     if not found and not pattern and inside.lower().endswith(SUFFIXES[source]):
-        raise DatasetMissing(f"{path}: no such file", "check the path")
+        raise DatasetMissing(f"{shown}: no such file", "check the path")
     files = [
         DataFile(name, f"{scheme}://{name}", partition_of(parts[:-1]), filesystem)
         for name in sorted(found)
         if (parts := posixpath.relpath(name, base).split("/")) and _is_data(parts, suffixes)
     ]
-    return Place(files, path, may_be_empty=True)
+    return Place(files, shown, may_be_empty=True)
 
 
 def _is_remote_file(filesystem: AbstractFileSystem, inside: str) -> bool:

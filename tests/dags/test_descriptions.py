@@ -112,11 +112,12 @@ def test_text_leads_to_the_pages_that_the_environment_names() -> None:
     targets = [str(t.attrs["href"]) for t in inline(parsed(doc())) if t.type == "link_open"]
     assert targets == [
         LINKS.monitor("wine_quality"),
+        LINKS.latest_report("wine_quality"),
         LINKS.grafana_monitor("wine_quality"),
         LINKS.mlflow_model("wine"),
     ]
     alone = monitor_doc(spec_of(WHOLE), Links(airflow="/"))
-    assert alone.count("](<") == 1
+    assert alone.count("](<") == 2
 
 
 def test_query_is_a_block_of_code() -> None:
@@ -143,10 +144,12 @@ def test_f63_no_login_of_a_url_is_shown(path: str, seen: str) -> None:
 
 @pytest.mark.parametrize("nasty", NASTY)
 def test_f57_nothing_that_a_file_says_is_alive(nasty: str) -> None:
+    # What these may not hold is refused with the file.
+    line = "".join(mark for mark in nasty if mark.isprintable())
     whole = doc(
-        description=nasty,
-        owner=nasty,
-        model={"name": nasty, "alias": nasty},
+        description="".join(mark for mark in nasty if mark.isprintable() or mark in "\n\t"),
+        owner=line,
+        model={"name": line, "alias": line},
         data={"source": "csv", "path": nasty, "timestamp": nasty},
         reference={"source": "sql", "connection": "c", "query": nasty},
         columns={"numerical": [nasty, "x"], "prediction": nasty + "p", "id": nasty},
@@ -184,7 +187,6 @@ def test_text_stays_small_for_a_thousand_columns() -> None:
         ("javascript:alert(1)", {}),
         ("http://[", {}),
         ("Jane <jane@example.com>", {}),
-        ("a@" + "b" * 300, {}),
     ],
 )
 def test_owner_links_where_there_is_something_to_open(owner: str, links: dict[str, str]) -> None:
@@ -198,7 +200,7 @@ def test_tags_name_model_and_owner_and_stay_within_what_airflow_takes() -> None:
         "model:wine",
         "owner:ml-platform@example.com",
     ]
-    assert max(map(len, tags(spec_of(WHOLE | {"owner": "x" * 500})))) == 100
+    assert max(map(len, tags(spec_of(WHOLE | {"owner": "x" * 250})))) == 100
     plain = {key: value for key, value in WHOLE.items() if key not in ("owner", "model")}
     assert tags(spec_of(plain)) == ["monitoring", "monitor"]
 

@@ -107,6 +107,28 @@ def test_draft_that_fails_raises_no_alarm_outside_airflow(
     assert not [labels for _, labels in scrape(pushgateway_url) if ("monitor", "wine") in labels]
 
 
+def test_f18_form_names_no_file_that_the_monitors_author_has_not_named(
+    services: Airflow, wine: str, tmp_path: Path
+) -> None:
+    secret = tmp_path / "dotenv"
+    secret.write_text("POSTGRES_PASSWORD=canary-in-a-column\n1\n", encoding="utf-8")
+    services.env.pop("MONITORING_DATA_ROOTS", None)
+    conf = {"reference": f"{{source: csv, path: {secret}}}", "publish": False}
+    answer = services.run(wine, end_of_day(0), conf=conf)
+    assert answer.result["state"] == "failed"
+    assert "add its folder to MONITORING_DATA_ROOTS" in answer.log
+    assert "canary-in-a-column" not in answer.log + str(answer.result)
+    services.env["MONITORING_DATA_ROOTS"] = f"{tmp_path},{services.env['MONITORING_MONITORS']}"
+    assert "outside the folders" not in services.run(wine, end_of_day(0), conf=conf).log
+
+
+def test_window_that_has_not_ended_is_for_drafts_only(services: Airflow, wine: str) -> None:
+    conf = {"start": "2036-11-02T00:00:00Z", "end": "2036-11-03T00:00:00Z"}
+    answer = services.run(wine, end_of_day(0), conf=conf)
+    assert answer.result["state"] == "failed"
+    assert "param end: lies in the future; give an end that has passed" in answer.log
+
+
 @BOTH
 def test_reference_of_the_form_is_what_the_window_is_compared_with(
     services: Airflow, wine: str, monitors: Path

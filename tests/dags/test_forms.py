@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _forms import ExtractionForm, MaintenanceForm, MonitorForm
+from _forms import ExtractionForm, MaintenanceForm, MonitorForm, draft_asked
 
 from monitoring_jobs.errors import InvalidParam
 from monitoring_jobs.monitor_files import load_monitor, spec_of
@@ -109,10 +109,43 @@ def test_window_is_read_in_utc() -> None:
     assert form.start.tzinfo is UTC
 
 
+@pytest.mark.parametrize("publish", [True, False])
+def test_window_of_the_form_has_ended_unless_nobody_is_told(*, publish: bool) -> None:
+    params = {"start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z", "publish": publish}
+    form, end = MonitorForm.read(params), datetime(2026, 11, 2, tzinfo=UTC)
+    form.require_past(end)
+    early = end - timedelta(seconds=1)
+    if publish:
+        with pytest.raises(InvalidParam, match="param end: lies in the future"):
+            form.require_past(early)
+    else:
+        form.require_past(early)
+
+
+@pytest.mark.parametrize(
+    ("params", "asked"),
+    [
+        ({"publish": False, "start": "2026-11-01T00:00:00Z"}, True),
+        ({"publish": False, "repot": "never"}, True),
+        ({"publish": "no"}, False),
+        ({"publish": True}, False),
+        ({}, False),
+    ],
+)
+def test_draft_is_known_by_its_switch_whatever_else_is_wrong(
+    params: dict[str, Any], *, asked: bool
+) -> None:
+    assert draft_asked(params) is asked
+
+
 @pytest.mark.parametrize(
     ("params", "complaint"),
     [
         ({"start": "2026-11-01T00:00:00Z"}, "param end: is empty, and start is not; give both"),
+        (
+            {"reference": "{source: mlflow_artifact, path: a.csv, run_id: 0}"},
+            "param reference: run_id is read from monitor files only",
+        ),
         ({"end": "2026-11-01T00:00:00Z"}, "param start: is empty, and end is not; give both"),
         (
             {"start": "2026-11-02T00:00:00Z", "end": "2026-11-02T00:00:00Z"},

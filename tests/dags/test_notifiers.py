@@ -136,8 +136,12 @@ def test_task_that_is_tried_again_is_told_of_once(
     assert "wine: write_postgres failed" in message["Subject"]
 
 
-def test_draft_that_fails_is_told_to_nobody(failing: Airflow, mail: MailServer) -> None:
-    failing.run("monitor__wine", end_of_day(0), conf={"publish": False})
+@pytest.mark.parametrize("more", [{}, {"start": "2026-11-01T00:00:00Z"}, {"repot": "never"}])
+def test_draft_that_fails_is_told_to_nobody(
+    failing: Airflow, mail: MailServer, more: dict[str, str]
+) -> None:
+    answer = failing.run("monitor__wine", end_of_day(0), conf={"publish": False, **more})
+    assert answer.result["state"] == "failed"
     assert mail.messages == []
 
 

@@ -8,6 +8,7 @@ production; the tests look on.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -212,6 +213,9 @@ def write_monitors(folder: Path, today: datetime) -> None:
     down = {"source": "sql", "connection": "nowhere", "table": "log", "timestamp": "ts"}
     write_monitor(folder, "late", data=down, deadline="2s", owner="owner@example.com")
     (folder / "sour.yaml").write_text("name: sour\nschedul: x\n", encoding="utf-8")
+    # Postgres stores neither; Airflow stores the Dags of one file all at once, or none of them.
+    write_monitor(folder, "unseen", owner="a\0b", description="a\ud800b")
+    (folder / os.fsdecode(b"nameless\xff.yaml")).write_text("name: nameless\n")
 
 
 def subjects(stack: Stack, word: str) -> list[str]:
@@ -236,6 +240,13 @@ def test_first_run_is_followed_by_those_of_past_windows_the_last_first(stack: St
     assert stack.attempts("filling") == {stack.today - days * DAY: 1 for days in (3, 2, 1)}
     ends = [v for (name, _), v in stack.gauges("filling").items() if "window_end" in name]
     assert ends == [stack.today.timestamp()], "the gauges are those of the newest window"
+
+
+def test_f62_file_that_airflow_could_not_store_costs_no_other_its_dag(stack: Stack) -> None:
+    query = "SELECT dag_id FROM dag WHERE dag_id LIKE 'monitor__%' ORDER BY dag_id"
+    stored = stack.until(lambda: rows(stack.metadata, query), "the Dags")
+    names = ["filling", "late", "nameless_", "sour", "unseen"]
+    assert [dag_id for (dag_id,) in stored] == [f"monitor__{name}" for name in names]
 
 
 def test_missed_deadline_is_seen_at_the_gateway_and_heard_by_mail(stack: Stack) -> None:

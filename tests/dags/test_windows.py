@@ -38,6 +38,16 @@ def test_window_comes_from_the_first_source_that_names_one(
     assert airflow.call("resolve_window", monitor=str(path), **context) == window
 
 
+def test_backfill_whose_form_names_one_window_for_all_its_runs_is_refused(
+    airflow: Airflow, monitors: Path
+) -> None:
+    path, backfill = str(write_monitor(monitors, "wine")), {"run_type": "backfill"}
+    with pytest.raises(WorkerError, match="every run of this backfill would judge the same window"):
+        airflow.call("resolve_window", monitor=path, **PARAMS, **INTERVAL, **RUN_AFTER, **backfill)
+    window = airflow.call("resolve_window", monitor=path, **INTERVAL, **RUN_AFTER, **backfill)
+    assert window == "2026-11-03T00:00:00Z/2026-11-04T00:00:00Z"
+
+
 def test_f21_empty_data_interval_gives_way_to_the_last_complete_period(
     airflow: Airflow, monitors: Path
 ) -> None:

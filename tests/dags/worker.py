@@ -162,6 +162,7 @@ def _context(context: dict[str, Any]) -> Any:
     times = ("data_interval_start", "data_interval_end", "partition_date")
     known = {name: pendulum.parse(context[name]) for name in times if context.get(name)}
     run = {"dag_id": "monitor__wine", "run_id": "by hand", "run_after": None}
+    run["run_type"] = context.get("run_type", "scheduled")
     if context.get("run_after"):
         run["run_after"] = pendulum.parse(context["run_after"])
     known["dag_run"] = SimpleNamespace(**run)

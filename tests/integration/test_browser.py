@@ -72,6 +72,30 @@ def next_query(page: Page) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+# --- the latest report ----------------------------------------------------------------------------
+def test_the_latest_report_is_that_of_the_newest_window(
+    browser: Browser, sink: PostgresSink
+) -> None:
+    for number in (0, 2, 1):
+        sink.write(make_evaluation(window=day(number), report="report-first.html"))
+    page = browser.latest_report("wine_quality")
+    newest = make_evaluation(window=day(2))
+    assert page.status == 303
+    assert page.headers["Location"] == f"../../evaluations/{newest.id}?view=report"
+
+
+def test_a_newest_window_without_report_leads_to_its_measurements(
+    browser: Browser, sink: PostgresSink
+) -> None:
+    sink.write(make_evaluation())
+    location = browser.latest_report("wine_quality").headers["Location"]
+    assert location == f"../../evaluations/{make_evaluation().id}"
+
+
+def test_a_monitor_without_windows_has_no_latest_report(browser: Browser) -> None:
+    assert browser.latest_report("nobody").headers["Location"] == "../../monitors/nobody"
+
+
 # --- lists ----------------------------------------------------------------------------------------
 def test_monitors_stand_as_their_newest_window_does_the_worst_first(
     browser: Browser, sink: PostgresSink

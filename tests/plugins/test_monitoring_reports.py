@@ -161,6 +161,7 @@ def test_f60_monitor_of_another_dag_is_refused_whether_it_exists_or_not(
     dag_runs = (f"run?dag_id={dag}&run_id=x" for dag in ("monitor__credit_risk", "another_dag"))
     for path in (
         "monitors/credit_risk",
+        "monitors/credit_risk/latest",
         "monitors/no_such_monitor",
         f"evaluations/{results.credit.id}",
         f"evaluations/{results.credit.id}/report",

@@ -246,3 +246,30 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
 def test_a_huge_file_is_not_read_whole() -> None:
     with pytest.raises(InvalidMonitor, match="is no"):
         load_monitor("/dev/zero")
+
+
+@pytest.mark.parametrize(
+    "key", ["owner: ", "description: ", "model: {name: ", "model: {name: a, alias: "]
+)
+@pytest.mark.parametrize("mark", [r"a\0b", r"a\ud800b", r"a\u202eb"])
+def test_f11_text_that_a_database_refuses_breaks_its_own_file_only(
+    tmp_path: Path, key: str, mark: str
+) -> None:
+    # Airflow stores all monitors' Dags at once: one text that it cannot store would lose them all.
+    line = f'{key}"{mark}"' + ("}" if "{" in key else "")
+    (problem,) = problems_of(tmp_path, f"{GOOD}{line}\n")
+    assert problem.endswith("; leave it out")
+
+
+def test_f12_an_owner_longer_than_airflow_stores_is_refused(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, f"{GOOD}owner: {'x' * 251}\n")
+    assert problem == "4: owner: string should have at most 250 characters"
+
+
+def test_f12_a_file_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"wine\xff.yaml")
+    path.write_text(GOOD)
+    (file,) = load_folder(tmp_path)
+    assert file.spec is None
+    assert "not every program can write this path" in file.problems[0]
+    file.problems[0].encode()

@@ -113,7 +113,8 @@ def test_without_a_reader_the_error_names_the_variable() -> None:
     ("variables", "page"),
     [
         ({"MLFLOW_TRACKING_URI": "http://mlflow:5000"}, "http://mlflow:5000"),
-        ({"MLFLOW_TRACKING_URI": "http://user:canary@mlflow:5000"}, "http://user@mlflow:5000"),
+        ({"MLFLOW_TRACKING_URI": "http://user:canary@mlflow:5000"}, "http://mlflow:5000"),
+        ({"MLFLOW_TRACKING_URI": "http://canary-token@mlflow:5000"}, "http://mlflow:5000"),
         ({"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}, None),
         ({"MLFLOW_TRACKING_URI": "databricks"}, None),
         (

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
+from monitoring_jobs.browser.addresses import Addresses
 from monitoring_jobs.browser.evaluations import PAGE as WINDOWS
-from monitoring_jobs.browser.evaluations import Position, readable
+from monitoring_jobs.browser.evaluations import Position, evaluations_page, readable
 from monitoring_jobs.browser.monitors import PAGE, listed
+from monitoring_jobs.browser.requests import asked
 from monitoring_jobs.browser.values import Filters, Standing
+from monitoring_jobs.links import Links
 from monitoring_jobs.results import Evaluation, Status
 from tests.fixtures.evaluations import day, make_evaluation
 
@@ -124,15 +128,18 @@ def test_windows_that_may_not_be_read_are_passed_over() -> None:
     assert len(found.shown) == WINDOWS
 
 
-def test_looking_for_readable_windows_ends_and_can_go_on() -> None:
-    windows = Windows(["b"] * 3000)
+def test_looking_for_readable_windows_ends_and_names_none_of_the_others() -> None:
+    windows = Windows(["secret"] * 3000)
     windows.all = [
         make_evaluation(
-            monitor="b", window=day(0).__class__(s, s + timedelta(minutes=1)), measurements=()
+            monitor="secret", window=day(0).__class__(s, s + timedelta(minutes=1)), measurements=()
         )
         for s in (NOW - timedelta(minutes=n) for n in range(30_000))
     ]
     found = readable(windows, None, lambda _: ())
     assert not found.shown
-    assert found.behind is not None
+    assert found.behind is None
     assert sum(windows.limits) < 30_000
+    page = evaluations_page(found, asked({}), Addresses(links=Links()), is_first=True)
+    assert "secret" not in str(page.body)
+    assert re.search(r"Only the newest 2\d,\d{3} windows were looked at", str(page.body))
