@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from _forms import draft_asked
+from _failures import concerns_asker_only
 from _notices import Notice, anybody, in_words, one_line, places, tell
 from _orders import window_of
 from airflow.sdk import Context
@@ -38,8 +38,7 @@ def notifiers(path: str | None = None) -> list[Callable[[Context], None]]:
         return []
 
     def notify(context: Context) -> None:
-        # A draft concerns only who asked for it, and Airflow shows it to them.
-        if not draft_asked(context.get("params", {})):
+        if not concerns_asker_only(context):
             tell(_failure(context, path))
 
     return [notify]

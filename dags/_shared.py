@@ -7,26 +7,17 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from _connections import environment_from_connections, settings_from_connections
-from _forms import draft_asked
+from _connections import environment_from_connections
+from _failures import report_failure
 from _notifiers import notifiers
-from _orders import dag_run_of, window_of
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from monitoring_jobs.errors import (
-    InvalidSettings,
-    MonitoringError,
-    StaleAttempt,
-    TerminalError,
-)
-from monitoring_jobs.monitor_files import load_monitor
-from monitoring_jobs.publish import publish_failure
-from monitoring_jobs.windows import Window
+from monitoring_jobs.errors import InvalidSettings, StaleAttempt, TerminalError
 
 log = logging.getLogger(__name__)
 
@@ -116,51 +107,3 @@ def failed_siblings(context: Context) -> list[str]:
     ti = context["ti"]
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
     return sorted(task_id for task_id, state in states.items() if state == "failed")
-
-
-def report_failure(monitor: str, path: str | None = None) -> Callable[[Context], None]:
-    """Return a callback that makes the final failure of a monitor's task visible outside Airflow.
-
-    A draft that fails concerns only who asked for it, and Airflow shows it to them.
-
-    Args:
-        monitor: Name of the monitor.
-        path: The monitor file, for tasks whose failure leaves the window without an evaluation;
-            they get an attempt row that says why.
-    """
-
-    def on_failure(context: Context) -> None:
-        if draft_asked(context.get("params", {})):
-            return
-        window, error = (None, None) if path is None else _what_failed(context, path)
-        with environment_from_connections():
-            publish_failure(
-                monitor,
-                settings_from_connections(),
-                at=datetime.now(UTC),
-                window=window,
-                error=error,
-                dag_run=dag_run_of(context),
-            )
-
-    return on_failure
-
-
-def _what_failed(context: Context, path: str) -> tuple[Window | None, MonitoringError]:
-    """Return the window that was to be judged, where it can be told, and why it was not."""
-    error = _cause(context.get("exception"))
-    try:
-        return window_of(context, load_monitor(path)), error
-    except MonitoringError as exc:
-        log.warning("no window for an attempt row: %s", exc, extra={"action": "no_attempt_row"})
-        return None, error
-
-
-def _cause(raised: object) -> MonitoringError:
-    """Return what to tell of an error; a foreign one may hold secrets or data, so only its type."""
-    if isinstance(raised, AirflowException) and isinstance(raised.__cause__, MonitoringError):
-        return raised.__cause__
-    if isinstance(raised, MonitoringError):
-        return raised
-    name = type(raised).__name__ if isinstance(raised, BaseException) else "task ended"
-    return MonitoringError(f"{name} in the job evaluate", "the task's log has more")

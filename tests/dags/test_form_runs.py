@@ -184,10 +184,11 @@ def test_report_of_the_form_wins_over_the_file(
         ({"reference": "{source: magic}"}, "'magic' is not one of"),
     ],
 )
-def test_form_that_cannot_be_obeyed_fails_the_first_task_at_once(
-    services: Airflow, wine: str, conf: dict[str, Any], complaint: str
+def test_form_that_cannot_be_obeyed_fails_the_first_task_at_once_and_raises_no_alarm(
+    services: Airflow, wine: str, pushgateway_url: str, conf: dict[str, Any], complaint: str
 ) -> None:
     answer = services.run(wine, end_of_day(0), conf=conf, retries=2)
+    assert not [labels for _, labels in scrape(pushgateway_url) if ("monitor", "wine") in labels]
     tasks = answer.result["tasks"]
     assert tasks["wait_for_late_rows"] == "failed"
     assert answer.result["tries"]["wait_for_late_rows"] == 1

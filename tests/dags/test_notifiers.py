@@ -145,6 +145,14 @@ def test_draft_that_fails_is_told_to_nobody(
     assert mail.messages == []
 
 
+def test_form_that_cannot_be_obeyed_is_told_to_who_filled_it_in_only(
+    failing: Airflow, mail: MailServer
+) -> None:
+    answer = failing.run("monitor__wine", end_of_day(0), conf={"repot": "never"})
+    assert answer.result["state"] == "failed"
+    assert mail.messages == []
+
+
 def test_other_dags_tell_of_their_failures_too(airflow: Airflow, mail: MailServer) -> None:
     monitors = Path(airflow.env["MONITORING_MONITORS"])
     (monitors / "sour.yaml").write_text("name: sour\nschedul: x\n", encoding="utf-8")
