@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitoring_jobs.browser import page, queries
 from monitoring_jobs.browser.addresses import Addresses
+from monitoring_jobs.browser.attention import attention_of
 from monitoring_jobs.browser.dag_run import MOST_FAILED as MOST_FAILED_OF_RUN
 from monitoring_jobs.browser.dag_run import RunResult, dag_run_page
 from monitoring_jobs.browser.evaluation import evaluation_page, report_view
@@ -20,10 +21,10 @@ from monitoring_jobs.browser.monitors import MayRead, listed, monitors_page
 from monitoring_jobs.browser.page import Page, not_found
 from monitoring_jobs.browser.requests import asked, page_number, selection
 from monitoring_jobs.browser.stored import Stored, judged
-from monitoring_jobs.browser.values import ATTENTION, Judged, Selection, Span
+from monitoring_jobs.browser.values import FAILURES, Attention, Judged, Selection, Span
 from monitoring_jobs.evaluation_ids import parse_evaluation_id, parse_window_id
 from monitoring_jobs.links import Links
-from monitoring_jobs.results import DagRunRef, Evaluation, Measurement
+from monitoring_jobs.results import DagRunRef, Evaluation
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.windows import Window
 
@@ -105,7 +106,7 @@ class Browser:
                 name=name,
                 newest=newest,
                 marks=queries.trends(cursor, [name], _ALWAYS).get(name, ()),
-                failed=self._failed(cursor, newest, MOST_FAILED),
+                attention=_attention(cursor, newest, MOST_FAILED),
                 windows=queries.windows(
                     cursor,
                     name,
@@ -115,6 +116,7 @@ class Browser:
                     limit=WINDOWS + 1,
                 ),
                 attempts=attempts,
+                failed_at=queries.failed_at(cursor, name),
             )
         return monitor_page(found, wanted, self._from("../"), is_first=behind is None)
 
@@ -146,14 +148,14 @@ class Browser:
             attempts = queries.window_attempts(cursor, *key)
             found = None
             if own is not None:
-                shown = [] if is_report else queries.measurements(cursor, *key, chosen)
+                shown = [] if is_report else queries.measurements(cursor, *key, chosen.and_one())
                 tallies = [] if is_report else queries.tallies(cursor, *key)
                 found = Judged(evaluation=own, shown=shown, tallies=tallies)
         if found is None:
             stored = self._store.evaluation(*key, is_draft=False)
             if stored is None:
                 return not_found(_NO_EVALUATION, root="../")
-            found = judged(stored, chosen, is_draft=False)
+            found = judged(stored, chosen.and_one(), is_draft=False)
         if is_report:
             return report_view(found, self._from("../"))
         return evaluation_page(found, chosen, given, attempts, self._from("../"))
@@ -167,7 +169,7 @@ class Browser:
                 "There is no such draft. Drafts are removed after 30 days.", root="../"
             )
         chosen, given = selection(query, limit=MEASUREMENTS)
-        found = judged(stored, chosen, is_draft=True)
+        found = judged(stored, chosen.and_one(), is_draft=True)
         if query.get("view") == "report":
             return report_view(found, self._from("../"))
         return evaluation_page(found, chosen, given, (), self._from("../"))
@@ -195,13 +197,21 @@ class Browser:
             windows = {attempt.window for attempt in attempts}
             held = {e.window: e for e in queries.windows_of(cursor, monitor, windows)}
             own = next((held[w] for w in sorted(held, key=_by_end) if held[w].dag_run == run), None)
-            shown = None
-            if own is not None:
-                failed = self._failed(cursor, own, MOST_FAILED_OF_RUN)
-                shown = Judged(evaluation=own, shown=failed, tallies=())
+            attention = _attention(cursor, own, MOST_FAILED_OF_RUN)
+        shown = None if own is None else Judged(evaluation=own)
         if not attempts:
-            shown = self._draft_of(monitor, run)
-        found = RunResult(run=run, is_monitor=True, attempts=attempts, held=held, shown=shown)
+            draft = self._store.draft_of(monitor, run)
+            if draft is not None:
+                shown = Judged(evaluation=draft, is_draft=True, is_stored=False)
+                attention = attention_of(draft.measurements, MOST_FAILED_OF_RUN + 1)
+        found = RunResult(
+            run=run,
+            is_monitor=True,
+            attempts=attempts,
+            held=held,
+            shown=shown,
+            attention=attention,
+        )
         return dag_run_page(found, to)
 
     def static(self, name: str) -> Page:
@@ -213,18 +223,6 @@ class Browser:
         text = None if key is None else self._store.report(*key, is_draft=is_draft)
         return not_found(_NO_REPORT, root="../../") if text is None else page.report(text)
 
-    def _failed(self, cursor: Cursor, newest: Evaluation | None, limit: int) -> list[Measurement]:
-        """Return what asks for attention, one more than is shown where there are so many."""
-        if newest is None:
-            return []
-        chosen = Selection(statuses=ATTENTION, limit=limit + 1)
-        return queries.measurements(cursor, newest.monitor, newest.window, chosen)
-
-    def _draft_of(self, monitor: str, run: DagRunRef) -> Judged | None:
-        stored = self._store.draft_of(monitor, run)
-        chosen = Selection(statuses=ATTENTION, limit=MOST_FAILED_OF_RUN + 1)
-        return None if stored is None else judged(stored, chosen, is_draft=True)
-
     def _reading(self) -> AbstractContextManager[Cursor]:
         from monitoring_jobs.database import reading
 
@@ -232,6 +230,17 @@ class Browser:
 
     def _from(self, root: str) -> Addresses:
         return Addresses(links=self._links, root=root)
+
+
+def _attention(cursor: Cursor, own: Evaluation | None, most: int) -> Attention:
+    """Return what asks for attention, one more than is shown where there are so many."""
+    if own is None:
+        return Attention()
+    key = own.monitor, own.window
+    chosen = Selection(statuses=FAILURES, limit=most + 1)
+    return Attention(
+        failed=queries.measurements(cursor, *key, chosen), lacks=queries.lacks(cursor, *key)
+    )
 
 
 def _parsed(evaluation_id: str) -> tuple[str, Window] | None:

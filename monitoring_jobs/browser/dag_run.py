@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from monitoring_jobs.browser.addresses import Addresses, link
+from monitoring_jobs.browser.attention import attention_list
 from monitoring_jobs.browser.elements import Markup, element
 from monitoring_jobs.browser.evaluation import report_frame, state_notes, summary_facts
 from monitoring_jobs.browser.figures import (
@@ -17,20 +18,19 @@ from monitoring_jobs.browser.figures import (
     status_badge,
     window_text,
 )
-from monitoring_jobs.browser.measurements import measurement_table
 from monitoring_jobs.browser.page import Page, document
 from monitoring_jobs.browser.parts import elsewhere, empty, section, table, window_link
-from monitoring_jobs.browser.values import Attempt, Judged
+from monitoring_jobs.browser.values import Attempt, Attention, Judged
 from monitoring_jobs.results import DagRunRef, Evaluation
 from monitoring_jobs.windows import Window
 
 MOST_FAILED = 20
 _TITLES = ("Status", "Window", "Length", "Rows", "What happened")
 _NOTHING_YET = (
-    "This run has judged no window yet. Its evaluation shows here once the tasks evaluate and "
-    "write_postgres are done: the verdict, the measurements that failed, and the report. If it has "
-    "failed, the log of evaluate says why; if it was a draft, the button Report among the details "
-    "of evaluate shows it."
+    "This run has judged no window. While it runs, that may still come: its evaluation shows here "
+    "once the tasks evaluate and write_postgres are done. If it has failed, the log of its first "
+    "red task says why. If it was a draft, the button Report among the details of evaluate shows "
+    "it."
 )
 _NO_MONITOR = "This Dag evaluates no monitor, so there is nothing to show here."
 
@@ -45,6 +45,7 @@ class RunResult:
         attempts: Its executions, the newest windows first.
         held: What Postgres holds now for their windows, whoever wrote it.
         shown: The evaluation that is told in full; None where it has none.
+        attention: What of it asks for attention; one more than is shown if cut.
     """
 
     run: DagRunRef
@@ -52,13 +53,17 @@ class RunResult:
     attempts: Sequence[Attempt]
     held: Mapping[Window, Evaluation]
     shown: Judged | None
+    attention: Attention = field(default_factory=Attention)
 
 
 def dag_run_page(found: RunResult, to: Addresses) -> Page:
     """Return the page: it stands inside Airflow's page of the run, and has no navigation."""
     if found.shown is not None:
         own = found.shown.evaluation
-        content: list[Markup | None] = [_verdict(found.shown, to), _others(found, to)]
+        content: list[Markup | None] = [
+            _verdict(found.shown, found.attention, to),
+            _others(found, to),
+        ]
         content.append(section("Report", report_frame(found.shown, to)))
         return _document(f"{own.monitor}, {window_text(own.window)}", content, to)
     if found.attempts:
@@ -73,10 +78,8 @@ def _document(title: str, content: Sequence[Markup | None], to: Addresses) -> Pa
     return document(title, content, root=to.root, has_bar=False)
 
 
-def _verdict(shown: Judged, to: Addresses) -> Markup:
+def _verdict(shown: Judged, attention: Attention, to: Addresses) -> Markup:
     own = shown.evaluation
-    failed = shown.shown
-    more = len(failed) > MOST_FAILED
     page = to.evaluation(own.monitor, own.window, is_draft=shown.is_draft)
     return element(
         "div",
@@ -95,10 +98,8 @@ def _verdict(shown: Judged, to: Addresses) -> Markup:
         ),
         section(
             "What asks for attention",
-            measurement_table("What asks for attention", failed[:MOST_FAILED])
-            if failed
-            else empty("Nothing."),
-            note=f"The first {MOST_FAILED}." if more else None,
+            attention_list(attention, MOST_FAILED),
+            note=f"The first {MOST_FAILED}." if len(attention.failed) > MOST_FAILED else None,
         ),
     )
 

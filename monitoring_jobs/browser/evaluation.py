@@ -94,7 +94,7 @@ def summary_facts(own: Evaluation, to: Addresses) -> Markup:
     """Return what a reader asks first: which window, which model, how many rows."""
     return facts(
         [
-            ("Window", lines(window_text(own.window), f"({length(own.window)}), UTC")),
+            ("Window", lines(window_text(own.window), f"({length(own.window)})")),
             ("Model", model_link(own.model, to)),
             ("Owner", short(own.owner, 120)),
             ("Rows", f"{own.rows.current:,} against {own.rows.reference:,} of the reference"),

@@ -12,6 +12,7 @@ from monitoring_jobs.browser.monitors import MayRead
 from monitoring_jobs.browser.page import Page, document
 from monitoring_jobs.browser.parts import (
     empty,
+    ends_earlier,
     filter_form,
     model_link,
     notes,
@@ -86,6 +87,8 @@ def evaluations_page(found: Found, asked: Asked, to: Addresses, *, is_first: boo
         content = table("Judged windows, newest first", _TITLES, [_row(e, to) for e in found.shown])
     elif found.looked_at:
         content = empty("Nothing here that you may read.")
+    elif not is_first:
+        content = ends_earlier(to.evaluations(asked.but()))
     elif asked.is_narrowed:
         content = empty("No window matches. ", link(here, "Show all windows"))
     else:

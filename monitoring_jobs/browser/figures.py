@@ -90,6 +90,11 @@ def badge(kind: str, symbol: str, text: str) -> Markup:
     return element("span", mark, " ", text, class_=f"badge is-{kind}")
 
 
+def run_failed() -> Markup:
+    """Return what stands beside the status of a monitor whose newest run failed."""
+    return badge("error", "!", "run failed")
+
+
 def word(status: Status) -> str:
     """Return a status as a person says it."""
     return str(status).replace("_", " ")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from monitoring_jobs.browser.addresses import Address, Addresses, link
 from monitoring_jobs.browser.elements import Markup, element, together
 from monitoring_jobs.browser.figures import from_to, short, status_badge, word
 from monitoring_jobs.browser.measurements import by_status, measurement_table, segments_by_need
-from monitoring_jobs.browser.parts import chips, empty, pager, section, table
-from monitoring_jobs.browser.values import ATTENTION, ORDER, Judged, Selection
+from monitoring_jobs.browser.parts import chips, empty, ends_earlier, field, pager, section, table
+from monitoring_jobs.browser.values import ATTENTION, ORDER, WHOLE_WINDOW, Judged, Selection, Tally
+from monitoring_jobs.results import Status
 
 PAGE = 100
 _MOST_SEGMENTS = 50
+_MOST_OFFERED = 1000
 
 
 def measurement_list(
@@ -28,7 +30,7 @@ def measurement_list(
     """
     return section(
         "Measurements",
-        _statuses(found, given, to),
+        _statuses(found, chosen, given, to),
         _search(found, chosen, given, to),
         _measurements(found, chosen, given, to),
     )
@@ -40,26 +42,24 @@ def page_of(found: Judged, to: Addresses, query: Mapping[str, str]) -> Address:
     return to.evaluation(own.monitor, own.window, query, is_draft=found.is_draft)
 
 
-def _statuses(found: Judged, given: Mapping[str, str], to: Addresses) -> Markup:
-    counts = by_status(found.tallies)
-    chosen = given.get("status", "")
-    bad = sum(counts.get(status, 0) for status in ATTENTION)
+def _statuses(found: Judged, chosen: Selection, given: Mapping[str, str], to: Addresses) -> Markup:
+    """Return links to each status of what the other filters leave, the chosen one always."""
+    counts = by_status(_matching(found, chosen))
+    current = given.get("status", "")
 
     def entry(
-        text: Markup | str, number: int, value: str
-    ) -> tuple[Markup | str, int, Address, bool]:
-        query = {**given, "status": value}
-        return text, number, page_of(found, to, query), chosen == value
+        text: Markup | str, statuses: Sequence[Status], value: str
+    ) -> tuple[Markup | str, int | None, Address, bool] | None:
+        number = sum(counts.get(status, 0) for status in statuses)
+        if value not in ("", current) and not number:
+            return None
+        # Tallies know no columns.
+        shown = None if chosen.column else number
+        return text, shown, page_of(found, to, {**given, "status": value}), current == value
 
-    entries = [entry("all", sum(counts.values()), "")]
-    if bad:
-        entries.append(entry("asks for attention", bad, "attention"))
-    entries += [
-        entry(status_badge(status), counts[status], str(status))
-        for status in ORDER
-        if counts.get(status)
-    ]
-    return chips(entries, title="Measurements by status")
+    entries = [entry("all", ORDER, ""), entry("asks for attention", ATTENTION, "attention")]
+    entries += [entry(status_badge(status), (status,), str(status)) for status in ORDER]
+    return chips([each for each in entries if each], title="Measurements by status")
 
 
 def _search(
@@ -74,28 +74,27 @@ def _search(
     ]
     kept = [
         element("input", type="hidden", name=key, value=given[key])
-        for key in ("status", "segment")
+        for key in ("status",)
         if key in given
     ]
     here = page_of(found, to, {})
     return element(
         "form",
         kept,
-        element("label", element("span", "Check"), element("select", options, name="check")),
-        element(
-            "label",
-            element("span", "Column"),
+        field("Check", element("select", options, name="check")),
+        field(
+            "Column",
             element(
                 "input", type="search", name="column", value=chosen.column, placeholder="contains"
             ),
         ),
+        _segments(found, given),
         element(
             "div",
             element("button", "Filter", type="submit"),
             link(here, "Clear", class_="quiet") if given else None,
             class_="buttons",
         ),
-        _segment_note(chosen, found, given, to),
         method="get",
         action=here.href,
         class_="filters",
@@ -103,16 +102,28 @@ def _search(
     )
 
 
-def _segment_note(
-    chosen: Selection, found: Judged, given: Mapping[str, str], to: Addresses
-) -> Markup | None:
-    if chosen.segment is None:
+def _segments(found: Judged, given: Mapping[str, str]) -> list[Markup] | None:
+    """Return the field for a segment's whole name, which offers the names there are."""
+    names = sorted({tally.segment for tally in found.tallies} - {""})
+    current = given.get("segment", "")
+    if not names and not current:
         return None
-    name = short(chosen.segment) if chosen.segment else "whole window"
-    rest = {key: value for key, value in given.items() if key != "segment"}
-    return element(
-        "p", "Segment: ", element("strong", name), " ", link(page_of(found, to, rest), "show all")
-    )
+    offered = [WHOLE_WINDOW, *names[:_MOST_OFFERED]]
+    return [
+        field(
+            "Segment",
+            element(
+                "input",
+                type="search",
+                name="segment",
+                value=current,
+                placeholder="is",
+                list="segments",
+                autocomplete="off",
+            ),
+        ),
+        element("datalist", [element("option", value=name) for name in offered], id="segments"),
+    ]
 
 
 def _measurements(
@@ -120,32 +131,40 @@ def _measurements(
 ) -> Markup:
     if not found.tallies:
         return empty("This evaluation measured nothing: the monitor file turns every check off.")
+    if not found.shown and chosen.offset:
+        return ends_earlier(page_of(found, to, given))
     if not found.shown:
         return empty("No measurement matches. ", link(page_of(found, to, {}), "Show all"))
     page = chosen.offset // chosen.limit + 1
-    first = chosen.offset + 1
-    last = chosen.offset + len(found.shown)
-    told = f"{from_to(first, last)} of {_matching(found, chosen):,}"
-    if chosen.column:
-        told = from_to(first, last)
-    has_more = len(found.shown) == chosen.limit and (
-        bool(chosen.column) or last < _matching(found, chosen)
-    )
+    shown = found.shown[: chosen.limit]
+    has_more = len(found.shown) > chosen.limit
+    first, last = chosen.offset + 1, chosen.offset + len(shown)
+    told = from_to(first, last)
+    if not chosen.column or not has_more:
+        told += f" of {_total(found, chosen) if has_more else last:,}"
     back, on = (page_of(found, to, {**given, "page": str(page + step)}) for step in (-1, 1))
+
+    def segment_page(segment: str) -> Address:
+        return page_of(found, to, {**given, "segment": segment})
+
     return together(
-        measurement_table("Measurements, what asks for attention first", found.shown),
+        measurement_table("Measurements, what asks for attention first", shown, segment_page),
         pager(back=back if page > 1 else None, on=on if has_more else None, told=told),
     )
 
 
-def _matching(found: Judged, chosen: Selection) -> int:
-    return sum(
-        tally.count
+def _matching(found: Judged, chosen: Selection) -> list[Tally]:
+    """Return the tallies of what was asked for, in any status and column."""
+    return [
+        tally
         for tally in found.tallies
-        if tally.status in chosen.statuses
-        and chosen.check in ("", tally.check)
-        and chosen.segment in (None, tally.segment)
-    )
+        if chosen.check in ("", tally.check) and chosen.segment in (None, tally.segment)
+    ]
+
+
+def _total(found: Judged, chosen: Selection) -> int:
+    counts = by_status(_matching(found, chosen))
+    return sum(counts.get(status, 0) for status in chosen.statuses)
 
 
 def segment_list(found: Judged, to: Addresses) -> Markup | None:
@@ -163,6 +182,9 @@ def segment_list(found: Judged, to: Addresses) -> Markup | None:
     ]
     note = None
     if len(segments) > _MOST_SEGMENTS:
-        note = f"The {_MOST_SEGMENTS} of {len(segments):,} that need attention most."
+        note = (
+            f"The {_MOST_SEGMENTS} of {len(segments):,} that need attention most; "
+            "the field Segment above finds the others."
+        )
     titles = ("Segment", "Asks for attention", "Measurements")
     return section("Segments", table("Segments", titles, rows), note=note)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from monitoring_jobs.browser.addresses import Address, link
 from monitoring_jobs.browser.elements import Markup, Node, element
 from monitoring_jobs.browser.figures import figure, figure_text, short, status_badge
 from monitoring_jobs.browser.parts import table
-from monitoring_jobs.browser.values import ATTENTION, Selection, Tally, rank
+from monitoring_jobs.browser.values import ATTENTION, WHOLE_WINDOW, Selection, Tally, rank
 from monitoring_jobs.drift_methods import METHODS
 from monitoring_jobs.results import Measurement, Scalar, Status
 
 _TITLES = ("Status", "Check", "Metric", "Column", "Value", "Threshold", "Samples", "Explanation")
+
+# Where a segment leads, by its name in a query.
+SegmentPage = Callable[[str], Address]
+
 _SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 # Metrics of quality of which there can be too little; of all others there can be too much.
 _LEAST = frozenset({"rows", "data_quality_score"})
@@ -20,17 +25,23 @@ _LEAST = frozenset({"rows", "data_quality_score"})
 _TOLD = frozenset({"method", "n", "n_current", "n_reference", "reason", "drifted", "p_value"})
 
 
-def measurement_table(caption: str, shown: Sequence[Measurement]) -> Markup:
+def measurement_table(
+    caption: str, shown: Sequence[Measurement], segment_page: SegmentPage | None = None
+) -> Markup:
     """Return measurements, one a row; the column of segments is there where there are any."""
     titles = list(_TITLES)
     has_segments = any(m.segment for m in shown)
     if has_segments:
         titles.insert(4, "Segment")
-    return table(caption, titles, [_row(m, has_segments=has_segments) for m in shown])
+    rows = [_row(m) for m in shown]
+    if has_segments:
+        for row, m in zip(rows, shown, strict=True):
+            row.insert(4, _segment(m.segment, segment_page))
+    return table(caption, titles, rows)
 
 
-def _row(m: Measurement, *, has_segments: bool) -> list[Node]:
-    cells: list[Node] = [
+def _row(m: Measurement) -> list[Node]:
+    return [
         status_badge(m.status),
         m.check,
         _metric(m),
@@ -40,10 +51,11 @@ def _row(m: Measurement, *, has_segments: bool) -> list[Node]:
         _samples(m.detail),
         _explanation(m),
     ]
-    if has_segments:
-        whole = element("span", "whole window", class_="muted")
-        cells.insert(4, short(m.segment) if m.segment else whole)
-    return cells
+
+
+def _segment(segment: str, page: SegmentPage | None) -> Node:
+    name = short(segment) if segment else element("span", WHOLE_WINDOW, class_="muted")
+    return name if page is None else link(page(segment or WHOLE_WINDOW), name)
 
 
 def _metric(m: Measurement) -> Node:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from monitoring_jobs.browser.addresses import Address, Addresses, link
+from monitoring_jobs.browser.attention import attention_list
 from monitoring_jobs.browser.elements import Markup, element
 from monitoring_jobs.browser.figures import (
     facts,
     instant,
     length,
     lines,
+    run_failed,
     seconds,
     short,
     status_badge,
     window_text,
 )
-from monitoring_jobs.browser.measurements import measurement_table
 from monitoring_jobs.browser.page import Page, document
 from monitoring_jobs.browser.parts import (
     crumbs,
     elsewhere,
     empty,
+    ends_earlier,
     errors,
     filter_form,
     model_link,
@@ -35,9 +38,9 @@ from monitoring_jobs.browser.parts import (
 )
 from monitoring_jobs.browser.requests import Asked
 from monitoring_jobs.browser.trend import summary, trend
-from monitoring_jobs.browser.values import Attempt, Mark
+from monitoring_jobs.browser.values import Attempt, Attention, Mark
 from monitoring_jobs.evaluation_ids import window_id
-from monitoring_jobs.results import Evaluation, Measurement
+from monitoring_jobs.results import Evaluation
 
 PAGE = 50
 MOST_FAILED = 30
@@ -52,24 +55,32 @@ class Overview:
         name: Of the monitor.
         newest: Its newest evaluation; None where no window has been judged.
         marks: Its last windows, oldest first.
-        failed: What asks for attention in the newest window; one more than is shown if cut.
+        attention: What of the newest window asks for it; one more than is shown if cut.
         windows: Its windows as filtered, one more than a page where another page follows.
         attempts: Executions that failed, the newest windows first.
+        failed_at: When its newest run failed; None where something was judged since.
     """
 
     name: str
     newest: Evaluation | None
     marks: Sequence[Mark]
-    failed: Sequence[Measurement]
+    attention: Attention
     windows: Sequence[Evaluation]
     attempts: Sequence[Attempt]
+    failed_at: datetime | None
 
 
 def monitor_page(found: Overview, asked: Asked, to: Addresses, *, is_first: bool) -> Page:
     """Return the page."""
     newest = found.newest
+    is_failing = found.failed_at is not None
+    failures = _errors(found, to)
     title = element(
-        "h1", short(found.name, 120), " ", status_badge(newest.status if newest else None)
+        "h1",
+        short(found.name, 120),
+        " ",
+        status_badge(newest.status if newest else None),
+        [" ", run_failed()] if is_failing else None,
     )
     return document(
         found.name,
@@ -83,9 +94,10 @@ def monitor_page(found: Overview, asked: Asked, to: Addresses, *, is_first: bool
                 "Grafana": to.grafana(found.name),
             }
         ),
+        failures if is_failing else None,
         section("Trend", trend(found.marks), note=summary(found.marks)) if newest else None,
-        _failed(found, to),
-        _errors(found, to),
+        _newest(found, to),
+        None if is_failing else failures,
         _windows(found, asked, to, is_first=is_first),
         root=to.root,
         current="monitors",
@@ -111,28 +123,28 @@ def _report(evaluation: Evaluation | None, to: Addresses) -> Address | None:
     return to.evaluation(evaluation.monitor, evaluation.window, {"view": "report"})
 
 
-def _failed(found: Overview, to: Addresses) -> Markup | None:
+def _newest(found: Overview, to: Addresses) -> Markup | None:
     newest = found.newest
     if newest is None:
         return None
     title = f"Newest window: {window_text(newest.window)}"
-    if not found.failed:
-        return section(title, empty("Nothing asks for attention."))
-    shown = found.failed[:MOST_FAILED]
     everything = link(to.evaluation(newest.monitor, newest.window), "All measurements")
-    more = len(found.failed) > MOST_FAILED
-    note = [f"The first {MOST_FAILED} that ask for attention. " if more else None, everything]
-    return section(title, measurement_table("What asks for attention", shown), note=note)
+    is_cut = len(found.attention.failed) > MOST_FAILED
+    note = [f"The first {MOST_FAILED} that ask for attention. " if is_cut else None, everything]
+
+    def segment_page(segment: str) -> Address:
+        return to.evaluation(newest.monitor, newest.window, {"segment": segment})
+
+    return section(title, attention_list(found.attention, MOST_FAILED, segment_page), note=note)
 
 
 def _errors(found: Overview, to: Addresses) -> Markup | None:
     if not found.attempts:
         return None
-    return section(
-        "Executions that failed",
-        errors(found.attempts, to),
-        note="Newest windows first. A later execution may have judged the window.",
-    )
+    note = "Newest windows first. A later execution may have judged the window."
+    if found.failed_at is not None:
+        note = "Newest windows first. The first of them has not been judged since."
+    return section("Executions that failed", errors(found.attempts, to), note=note)
 
 
 def _windows(found: Overview, asked: Asked, to: Addresses, *, is_first: bool) -> Markup:
@@ -140,6 +152,8 @@ def _windows(found: Overview, asked: Asked, to: Addresses, *, is_first: bool) ->
     shown = found.windows[:PAGE]
     if shown:
         content = table("Judged windows, newest first", _TITLES, [_row(e, to) for e in shown])
+    elif not is_first:
+        content = ends_earlier(to.monitor(found.name, asked.but()))
     elif asked.is_narrowed:
         content = empty("No window matches. ", link(here, "Show all windows"))
     else:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitoring_jobs.browser.addresses import Addresses, link
-from monitoring_jobs.browser.elements import Markup, element
+from monitoring_jobs.browser.elements import NOTHING, Markup, element
 from monitoring_jobs.browser.figures import (
-    badge,
     count,
     from_to,
     instant,
     lines,
+    run_failed,
     short,
     status_badge,
 )
@@ -21,6 +21,7 @@ from monitoring_jobs.browser.page import Page, document
 from monitoring_jobs.browser.parts import (
     chips,
     empty,
+    ends_earlier,
     filter_form,
     model_link,
     notes,
@@ -117,7 +118,7 @@ def monitors_page(
         rows = [_row(s, newest.get(s.monitor), trends.get(s.monitor, ()), to) for s in found.shown]
         content = table("Monitors, the worst first", _TITLES, rows)
     else:
-        content = _nothing(asked, to)
+        content = _nothing(found, asked, to)
     return document(
         "Monitors",
         element("h1", "Monitors"),
@@ -152,7 +153,7 @@ def _standing(standing: Standing, marks: Sequence[Mark]) -> Markup:
     if standing.failed_at is not None:
         failed = element(
             "div",
-            badge("error", "!", "run failed"),
+            run_failed(),
             " ",
             instant(standing.failed_at),
             class_="since",
@@ -181,11 +182,11 @@ def _counts(found: Listed, asked: Asked, to: Addresses) -> Markup | None:
 
 def _pages(found: Listed, asked: Asked, to: Addresses) -> Markup:
     page, first = found.page, (found.page - 1) * PAGE
-    told = ""
-    if found.shown:
-        told = from_to(first + 1, first + len(found.shown))
-        if not found.has_more:
-            told += f" of {count(first + len(found.shown), 'monitor', 'monitors')}"
+    if not found.shown:
+        return NOTHING
+    told = from_to(first + 1, first + len(found.shown))
+    if not found.has_more:
+        told += f" of {count(first + len(found.shown), 'monitor', 'monitors')}"
     return pager(
         back=to.monitors(asked.but(page=str(page - 1) if page > 2 else "")) if page > 1 else None,
         on=to.monitors(asked.but(page=str(page + 1))) if found.has_more else None,
@@ -193,7 +194,9 @@ def _pages(found: Listed, asked: Asked, to: Addresses) -> Markup:
     )
 
 
-def _nothing(asked: Asked, to: Addresses) -> Markup:
+def _nothing(found: Listed, asked: Asked, to: Addresses) -> Markup:
+    if found.page > 1:
+        return ends_earlier(to.monitors(asked.but()))
     if asked.is_narrowed:
         return empty("No monitor matches. ", link(to.monitors(), "Show all monitors"))
     return empty(

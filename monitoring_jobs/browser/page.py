@@ -31,6 +31,7 @@ _STATIC = {
     "style.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
 }
+_OK = 200
 _LONGEST_TITLE = 200
 _FOLDER = Path(__file__).resolve().parent / "static"
 
@@ -82,6 +83,8 @@ def document(
         element("a", "Skip to content", href="#content", class_="skip"),
         _bar(root, current) if has_bar and root is not None else None,
         element("main", *content, id="content", tabindex="-1"),
+        # Pages about errors tell no time.
+        element("footer", "All times are UTC.") if root is not None and status == _OK else None,
     )
     return html(f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n", status)
 

@@ -63,6 +63,11 @@ def empty(*content: Node) -> Markup:
     return element("div", element("p", *content), class_="empty")
 
 
+def ends_earlier(beginning: Address) -> Markup:
+    """Return what stands on a page behind the last one."""
+    return empty("The list ends before this page. ", link(beginning, "Show its beginning"))
+
+
 def notes(texts: Iterable[str]) -> list[Markup]:
     """Return what could not be understood."""
     return [element("p", text, class_="note", role="alert") for text in texts]
@@ -79,7 +84,7 @@ def filter_form(action: Address, asked: Asked, *, names: Sequence[str]) -> Marku
     titles = {"q": "Monitor", "model": "Model", "owner": "Owner"}
     given = asked.given
     texts = [
-        _field(
+        field(
             titles[name],
             element(
                 "input", type="search", name=name, value=given.get(name, ""), placeholder="contains"
@@ -94,14 +99,14 @@ def filter_form(action: Address, asked: Asked, *, names: Sequence[str]) -> Marku
         for status in ORDER
     ]
     days = [
-        _field(title, element("input", type="date", name=name, value=given.get(name, "")))
-        for title, name in (("From", "from"), ("To", "to"))
+        field(title, element("input", type="date", name=name, value=given.get(name, "")))
+        for title, name in (("Ends from (UTC)", "from"), ("Ends by (UTC)", "to"))
     ]
     clear = link(action, "Clear", class_="quiet") if asked.is_narrowed else None
     return element(
         "form",
         texts,
-        _field("Status", element("select", options, name="status")),
+        field("Status", element("select", options, name="status")),
         days,
         element("div", element("button", "Filter", type="submit"), clear, class_="buttons"),
         method="get",
@@ -111,7 +116,8 @@ def filter_form(action: Address, asked: Asked, *, names: Sequence[str]) -> Marku
     )
 
 
-def _field(title: str, control: Markup) -> Markup:
+def field(title: str, control: Markup) -> Markup:
+    """Return a control of a form under its title."""
     return element("label", element("span", title), control)
 
 

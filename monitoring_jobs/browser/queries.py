@@ -12,6 +12,7 @@ from monitoring_jobs.browser.values import (
     ORDER,
     Attempt,
     Filters,
+    Lack,
     Mark,
     Selection,
     Span,
@@ -186,6 +187,24 @@ def measurements(
         )
         for check, metric, column, segment, value, threshold, status, detail in cursor.fetchall()
     ]
+
+
+def lacks(cursor: Cursor, monitor: str, window: Window) -> list[Lack]:
+    """Return why measurements of an evaluation lack data, the most frequent first."""
+    cursor.execute(statement("lacks"), _key(monitor, window))
+    return [
+        Lack(check=check, reason=reason, count=count) for check, reason, count in cursor.fetchall()
+    ]
+
+
+def failed_at(cursor: Cursor, monitor: str) -> datetime | None:
+    """Return when a monitor's run failed after which nothing was judged; None where all is well.
+
+    As ``standings`` tells it of all monitors.
+    """
+    cursor.execute(statement("failed_at"), {"monitor": monitor})
+    row = cursor.fetchone()
+    return None if row is None else row[0]
 
 
 def failed_attempts(cursor: Cursor, monitor: str, *, limit: int = 5) -> list[Attempt]:

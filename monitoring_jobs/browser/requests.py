@@ -8,7 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from monitoring_jobs.browser.values import ATTENTION, ORDER, Filters, Selection, Span
+from monitoring_jobs.browser.values import (
+    ATTENTION,
+    ORDER,
+    WHOLE_WINDOW,
+    Filters,
+    Selection,
+    Span,
+)
 from monitoring_jobs.results import Status
 
 _LONGEST = 200
@@ -72,16 +79,14 @@ def selection(query: Mapping[str, str], *, limit: int) -> tuple[Selection, dict[
         statuses = ATTENTION
     elif given["status"] in _NAMED:
         statuses = (_NAMED[given["status"]],)
-    # An empty segment is the whole window; without the key all segments are shown.
-    segment = query.get("segment")
-    if segment is not None:
-        segment = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", segment)
-        given["segment"] = segment
+    # Exactly as it is called, spaces included; an empty field of the form asks for all.
+    segment = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", query.get("segment", ""))
+    given["segment"] = segment
     chosen = Selection(
         statuses=statuses,
         check=given["check"],
         column=given["column"],
-        segment=segment,
+        segment={"": None, WHOLE_WINDOW: ""}.get(segment, segment),
         offset=(page_number(query) - 1) * limit,
         limit=limit,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitoring_jobs.results import DagRunRef, Evaluation, Measurement, Status
@@ -19,6 +19,9 @@ ORDER = (
     Status.SKIPPED,
 )
 ATTENTION = ORDER[:4]
+FAILURES = ORDER[:3]
+# What a query calls the part of an evaluation that is of no segment; segments hold a "=".
+WHOLE_WINDOW = "whole window"
 _RANKS = {status: place for place, status in enumerate(ORDER)}
 
 
@@ -114,6 +117,28 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """How many measurements of a check lack data for one reason, which may be empty."""
+
+    check: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """What of an evaluation asks for attention.
+
+    Attributes:
+        failed: Measurements that failed, the worst first; one more than is shown if cut.
+        lacks: Why others lack data, the most frequent reason first.
+    """
+
+    failed: Sequence[Measurement] = ()
+    lacks: Sequence[Lack] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which measurements of an evaluation are shown; None and empty texts narrow nothing."""
 
@@ -124,6 +149,10 @@ class Selection:
     offset: int = 0
     limit: int = 100
 
+    def and_one(self) -> Selection:
+        """Return the same with one more: whether it is there tells of a further page."""
+        return replace(self, limit=self.limit + 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
@@ -131,14 +160,14 @@ class Judged:
 
     Attributes:
         evaluation: Its head; its measurements are in ``shown``, as far as they are shown.
-        shown: Measurements in the pages' order.
+        shown: Measurements in the pages' order; one more than a page where another follows.
         tallies: Counts over all measurements.
         is_draft: Whether it lies among the drafts, which nobody publishes.
         is_stored: Whether Postgres holds it; False where only the report store does.
     """
 
     evaluation: Evaluation
-    shown: Sequence[Measurement]
-    tallies: Sequence[Tally]
+    shown: Sequence[Measurement] = ()
+    tallies: Sequence[Tally] = ()
     is_draft: bool = False
     is_stored: bool = True

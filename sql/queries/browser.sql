@@ -39,7 +39,6 @@ tried AS (
     (
         SELECT
             monitor,
-            window_start,
             window_end,
             recorded_at
         FROM attempts
@@ -53,7 +52,6 @@ tried AS (
     CROSS JOIN LATERAL (
         SELECT
             attempts.monitor,
-            attempts.window_start,
             attempts.window_end,
             attempts.recorded_at
         FROM attempts
@@ -87,30 +85,71 @@ newest AS (
         ORDER BY evaluations.window_end DESC, evaluations.window_start DESC
         LIMIT 1
     ) AS latest
+),
+
+failed AS (
+    SELECT *
+    FROM tried
+    WHERE window_end > %(ended_after)s AND window_end <= %(ended_by)s
+    UNION ALL
+    SELECT latest.*
+    FROM tried
+    CROSS JOIN LATERAL (
+        SELECT
+            attempts.monitor,
+            attempts.window_end,
+            attempts.recorded_at
+        FROM attempts
+        WHERE
+            attempts.monitor = tried.monitor
+            AND attempts.outcome = 'error'
+            AND tried.window_end > %(ended_by)s
+            AND attempts.window_end > %(ended_after)s
+            AND attempts.window_end <= %(ended_by)s
+        ORDER BY attempts.window_end DESC, attempts.recorded_at DESC
+        LIMIT 1
+    ) AS latest
 )
 
 SELECT
-    COALESCE(newest.monitor, tried.monitor) AS monitor,
+    COALESCE(newest.monitor, failed.monitor) AS monitor,
     newest.status,
     COALESCE(newest.owner, '') AS owner,
     newest.model_name,
     CASE
-        WHEN newest.monitor IS NULL THEN tried.recorded_at
+        WHEN newest.monitor IS NULL THEN failed.recorded_at
         WHEN
-            tried.window_end >= newest.window_end AND tried.recorded_at > newest.written_at
-            THEN tried.recorded_at
+            failed.window_end >= newest.window_end AND failed.recorded_at > newest.written_at
+            THEN failed.recorded_at
     END AS failed_at
 FROM newest
-FULL OUTER JOIN
-    (
-        SELECT
-            monitor,
-            window_end,
-            recorded_at
-        FROM tried
-        WHERE window_end > %(ended_after)s AND window_end <= %(ended_by)s
-    ) AS tried
-    ON tried.monitor = newest.monitor;
+FULL OUTER JOIN failed ON failed.monitor = newest.monitor;
+
+-- name: failed_at
+-- When an execution for a monitor's newest window or a later one failed; no row where something
+-- was written since.
+SELECT tried.recorded_at
+FROM (
+    SELECT
+        window_end,
+        recorded_at
+    FROM attempts
+    WHERE monitor = %(monitor)s AND outcome = 'error'
+    ORDER BY window_end DESC, recorded_at DESC
+    LIMIT 1
+) AS tried
+LEFT JOIN (
+    SELECT
+        window_end,
+        written_at
+    FROM evaluations
+    WHERE monitor = %(monitor)s
+    ORDER BY window_end DESC, window_start DESC
+    LIMIT 1
+) AS newest ON TRUE
+WHERE
+    newest.window_end IS NULL
+    OR (tried.window_end >= newest.window_end AND tried.recorded_at > newest.written_at);
 
 -- name: newest_evaluations
 -- The newest window of some monitors that ends within the span.
@@ -269,6 +308,21 @@ ORDER BY
     column_name COLLATE "C",
     metric COLLATE "C"
 LIMIT %(limit)s OFFSET %(offset)s;
+
+-- name: lacks
+-- Why measurements of one evaluation lack data, and how many of which check, most first.
+SELECT
+    check_name,
+    COALESCE(detail ->> 'reason', '') AS reason,
+    COUNT(*) AS measurements
+FROM measurements
+WHERE
+    monitor = %(monitor)s
+    AND window_start = %(window_start)s
+    AND window_end = %(window_end)s
+    AND status = 'insufficient_data'
+GROUP BY check_name, COALESCE(detail ->> 'reason', '')
+ORDER BY COUNT(*) DESC, check_name COLLATE "C", COALESCE(detail ->> 'reason', '') COLLATE "C";
 
 -- name: failed_attempts
 -- What went wrong for a monitor lately, the newest windows first.

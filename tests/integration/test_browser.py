@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +16,12 @@ import pytest
 from pydantic import SecretStr
 
 from monitoring_jobs.browser import Browser, Page
-from monitoring_jobs.errors import DatabaseUnavailable, InvalidSettings, StoreUnavailable
+from monitoring_jobs.errors import (
+    DatabaseUnavailable,
+    InvalidSettings,
+    SchemaMismatch,
+    StoreUnavailable,
+)
 from monitoring_jobs.links import Links
 from monitoring_jobs.reports.store import ReportStore, drafts
 from monitoring_jobs.results import DagRunRef, Evaluation, Measurement, ModelRef, Status
@@ -21,6 +29,7 @@ from monitoring_jobs.settings import Settings
 from monitoring_jobs.sinks.postgres import PostgresSink
 from monitoring_jobs.windows import Window
 from tests.fixtures.evaluations import COMPUTED, DAY, day, drift, make_evaluation, quality
+from tests.fixtures.postgres import rows as rows_of
 
 REPORT = "<!DOCTYPE html><title>report</title><script>draw()</script>"
 RUN = DagRunRef(dag_id="monitor__wine_quality", run_id="scheduled__2026-11-21T00:00:00+00:00")
@@ -131,6 +140,46 @@ def test_a_run_that_failed_since_shows_until_its_window_is_judged(
     assert text(page).count("run failed") == 1
     sink.write(make_evaluation(monitor="late", window=day(1), status=Status.OK, attempt="again"))
     assert "run failed" not in text(browser.monitors({}, everybody))
+
+
+def test_a_monitors_own_page_says_so_too_of_the_same_monitors(
+    browser: Browser, sink: PostgresSink
+) -> None:
+    failure: dict[str, Any] = {"attempt": "x", "computed_at": COMPUTED, "error": "no server"}
+    sink.write(make_evaluation(monitor="fine", status=Status.OK))
+    sink.record_error("fine", day(-5), **failure)
+    sink.write(make_evaluation(monitor="late", status=Status.OK))
+    sink.record_error("late", day(1), **failure)
+    sink.record_error("again", DAY, **failure)
+    sink.write(make_evaluation(monitor="again", status=Status.OK))
+    sink.record_error("new", DAY, **failure)
+    listed = text(browser.monitors({}, everybody))
+    for name, is_failing in (("fine", False), ("late", True), ("again", False), ("new", True)):
+        page = text(browser.monitor(name))
+        assert ("run failed</span></h1>" in page) is is_failing, name
+        assert "Executions that failed" in page
+        row = listed.split(f'href="monitors/{name}"')[0].rpartition("<tr>")[2]
+        assert ("run failed" in row) is is_failing, name
+
+
+def test_an_error_within_a_span_stands_whatever_failed_after_it(
+    browser: Browser, sink: PostgresSink
+) -> None:
+    failure: dict[str, Any] = {"computed_at": COMPUTED, "error": "no server"}
+    sink.write(make_evaluation(monitor="late", window=day(-3), status=Status.OK))
+    sink.record_error("late", day(-2), attempt="x", **failure)
+    sink.record_error("new", day(-2), attempt="x", **failure)
+    for query, expected in (
+        ({"to": "2026-11-18"}, ["late", "new"]),
+        ({"from": "2026-11-18", "to": "2026-11-18"}, ["late", "new"]),
+        ({"to": "2026-11-17"}, []),
+    ):
+        for failed_outside in (False, True):
+            if failed_outside:
+                sink.record_error("late", day(0), attempt="y", **failure)
+                sink.record_error("new", day(0), attempt="y", **failure)
+            page = browser.monitors({**query, "status": "error"}, everybody)
+            assert names(page) == expected, (query, failed_outside)
 
 
 def test_a_monitor_that_never_succeeded_is_listed_with_its_error(
@@ -280,8 +329,9 @@ def test_measurements_are_narrowed_and_paged_alike_from_postgres_and_from_the_st
         ({"page": "2"}, 53),
         ({"page": "3"}, 0),
         ({"status": "attention"}, 3),
-        ({"status": "warning", "segment": ""}, 1),
+        ({"status": "warning", "segment": "whole window"}, 1),
         ({"segment": "region=</td>"}, 1),
+        ({"segment": ""}, 100),
         ({"check": "drift"}, 3),
         ({"column": "GRÖSSE"}, 0),
         ({"column": "Grö"}, 3),
@@ -294,12 +344,37 @@ def test_measurements_are_narrowed_and_paged_alike_from_postgres_and_from_the_st
             for show in (browser.evaluation, browser.draft)
         ]
         assert len(rows[0]) == count, query
-        assert rows[0] == rows[1], query
+        assert rows[0] == [row.replace('"../drafts/', '"../evaluations/') for row in rows[1]], query
     page = text(browser.evaluation(evaluation.id))
     assert "1\N{EN DASH}100 of 153" in page
     assert "region=&lt;/td&gt;" in page
     assert "≤ 0.05" in page
     assert "500 vs 900" in page
+
+
+def test_missing_data_are_told_by_reason_alike_from_postgres_and_from_the_store(
+    browser: Browser, sink: PostgresSink, store: Path
+) -> None:
+    late = [
+        Measurement(check=check, metric=f"m{n}", status=Status.INSUFFICIENT_DATA, detail=detail)
+        for check, count, detail in (
+            ("performance", 15, {"reason": "<no labels yet>"}),
+            ("drift", 2, {}),
+            ("quality", 2, {"reason": None}),
+        )
+        for n in range(count)
+    ]
+    evaluation = make_evaluation(measurements=tuple(late), status=Status.OK, dag_run=RUN)
+    draft = replace(evaluation, dag_run=LATER)
+    sink.write(evaluation)
+    ReportStore.open(drafts(str(store))).put(draft, None)
+    pages = [run_page(browser), run_page(browser, LATER), text(browser.monitor("wine_quality"))]
+    for page in pages:
+        assert re.findall(r"[0-9]+ measurements of [^<]*", page) == [
+            "15 measurements of performance lack data: &lt;no labels yet&gt;",
+            "2 measurements of drift lack data",
+            "2 measurements of quality lack data",
+        ]
 
 
 def test_evaluation_that_only_the_store_holds_says_so(browser: Browser, store: Path) -> None:
@@ -379,7 +454,7 @@ def test_run_that_published_nothing_shows_its_draft(browser: Browser, store: Pat
     page = run_page(browser, replace(RUN, run_id="m1"))
     assert "A draft" in page
     assert f'src="drafts/{evaluations[1].id}/report"' in page
-    assert "judged no window yet" in run_page(browser, replace(RUN, run_id="m9"))
+    assert "judged no window" in run_page(browser, replace(RUN, run_id="m9"))
 
 
 def test_run_of_several_windows_lists_them(browser: Browser, sink: PostgresSink) -> None:
@@ -422,6 +497,60 @@ def test_f61_what_cannot_be_read_is_raised(reader_url: str, store: Path) -> None
     unmounted = Settings(reader_url=SecretStr(reader_url), report_store=str(store / "gone"))
     with pytest.raises(StoreUnavailable):
         Browser(unmounted, links).report(make_evaluation().id)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER VIEW monitoring.evaluations RENAME COLUMN dag_id TO x",
+        "DROP VIEW monitoring.evaluations CASCADE",
+        "DROP SCHEMA monitoring CASCADE",
+    ],
+)
+def test_f61_schema_of_another_revision_is_told_with_its_cure(
+    database_url: str, browser: Browser, change: str
+) -> None:
+    rows_of(database_url, change)
+    with pytest.raises(SchemaMismatch, match="run monitoring-jobs migrate"):
+        browser.evaluations({}, everybody)
+
+
+def ask_a_frozen_server(reader_url: str) -> None:
+    """Stop the process behind a connection, and ask it something."""
+    from monitoring_jobs.database import reading
+
+    process = 0
+    try:
+        with reading(reader_url, deadline_seconds=1) as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            row = cursor.fetchone()
+            assert row is not None
+            process = row[0]
+            os.kill(process, signal.SIGSTOP)
+            cursor.execute("SELECT 1")
+    finally:
+        if process:
+            os.kill(process, signal.SIGCONT)
+
+
+def test_f61_a_server_that_is_frozen_is_given_up(reader_url: str) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        ask_a_frozen_server(reader_url)
+
+
+def open_now() -> tuple[int, int]:
+    """Return how many descriptors and threads this process has."""
+    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+
+def test_a_reading_leaves_no_descriptor_and_no_thread(reader_url: str) -> None:
+    from monitoring_jobs.database import reading
+
+    before = open_now()
+    for _ in range(5):
+        with reading(reader_url) as cursor:
+            cursor.execute("SELECT 1")
+    assert open_now() == before
 
 
 def test_the_reader_can_change_nothing(reader_url: str) -> None:

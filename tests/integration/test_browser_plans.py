@@ -87,6 +87,7 @@ LISTS: dict[str, Callable[[Cursor], object]] = {
     "newest": lambda cursor: queries.newest(cursor, NAMES, Span()),
     "trends": lambda cursor: queries.trends(cursor, NAMES, Span()),
     "evaluation": lambda cursor: queries.evaluation(cursor, "monitor_00001", DEEP),
+    "failed at": lambda cursor: queries.failed_at(cursor, "monitor_00001"),
     "failed attempts": lambda cursor: queries.failed_attempts(cursor, "monitor_00001"),
     "window's attempts": lambda cursor: queries.window_attempts(cursor, "monitor_00001", DEEP),
     "run's attempts": lambda cursor: queries.run_attempts(
@@ -109,4 +110,12 @@ def test_standings_step_from_monitor_to_monitor(shape: tuple[int, str]) -> None:
     monitors, url = shape
     plan = plan_of(url, lambda cursor: queries.standings(cursor, Span()))
     assert rows_read(plan) <= 3 * monitors + 3
+    assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+
+
+def test_standings_of_a_span_look_once_more_at_each_monitor(shape: tuple[int, str]) -> None:
+    """Where the newest window or the newest error lies behind the span."""
+    monitors, url = shape
+    plan = plan_of(url, lambda cursor: queries.standings(cursor, SPAN))
+    assert rows_read(plan) <= 5 * monitors + 3
     assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]

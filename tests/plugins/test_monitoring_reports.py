@@ -78,6 +78,20 @@ INJECTIONS = (
 )
 
 
+# Each ends a text of SQL in another way, and then does what would show.
+SQL = tuple(
+    f"{opening}; {statement}; -- "
+    for opening, statement in (
+        ("'", "DELETE FROM monitoring.evaluation"),
+        ("\\'", "DELETE FROM monitoring.evaluation_attempt"),
+        ("'::text[])", "TRUNCATE monitoring.measurement"),
+        ("%(status)s'", "DROP SCHEMA monitoring CASCADE"),
+        ("$$", "UPDATE monitoring.evaluation SET owner = 'x'"),
+        ("0", "COMMIT; DROP VIEW monitoring.evaluations CASCADE"),
+    )
+)
+
+
 class Markup(HTMLParser):
     """What would run in a page, and its words."""
 
@@ -104,6 +118,19 @@ class Markup(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
+
+
+def contents(results: Results) -> list[tuple[str, list[tuple[object, ...]]]]:
+    """Return every row of every table and view of the results database."""
+    names = rows(
+        results.writer,
+        "SELECT table_name FROM information_schema.tables "
+        "WHERE table_schema = 'monitoring' ORDER BY table_name",
+    )
+    return [
+        (name, rows(results.writer, f'SELECT t::text FROM monitoring."{name}" AS t ORDER BY 1'))
+        for (name,) in names
+    ]
 
 
 def refuses_quietly(answer: Answer, status: int) -> None:
@@ -308,8 +335,28 @@ def test_f57_query_is_inert(airflow: ApiServer, path: str, field: str) -> None:
 
 
 def test_f57_injected_sql_changes_nothing(airflow: ApiServer, results: Results) -> None:
-    assert airflow.page("", "admin").status == 200
-    assert rows(results.writer, "SELECT count(*) FROM monitoring.evaluation") == [(3,)]
+    before = contents(results)
+    assert any(found for _, found in before), "there is something to be lost"
+    lists = ("q", "model", "owner", "status", "from", "to", "page", "after")
+    measurements = ("status", "check", "segment", "column", "page", "view")
+    for attack in SQL:
+        text = quote(attack, safe="")
+        ids = (
+            "monitors/{}",
+            "evaluations/{}",
+            "evaluations/{}/report",
+            "drafts/{}",
+            "dag?dag_id={}",
+        )
+        paths = [page.format(text) for page in ids]
+        paths += [f"evaluations/{text}--20261120T000000Z--20261121T000000Z"]
+        paths += [f"{page}?{field}={text}" for page in ("", "evaluations") for field in lists]
+        paths += [f"{WINE_MONITOR}?{field}={text}" for field in ("status", "from", "to", "after")]
+        paths += [f"{EVALUATION}?{field}={text}" for field in measurements]
+        paths += [f"run?dag_id={text}&run_id={text}", f"run?dag_id={RUN.dag_id}&run_id={text}"]
+        for path in paths:
+            assert airflow.page(path, "admin").status in (200, 404), path
+    assert contents(results) == before
 
 
 def test_f57_hostile_column_name_is_text(airflow: ApiServer, results: Results) -> None:

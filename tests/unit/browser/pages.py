@@ -15,7 +15,15 @@ from monitoring_jobs.browser.monitor import Overview, monitor_page
 from monitoring_jobs.browser.monitors import listed, monitors_page
 from monitoring_jobs.browser.page import Page
 from monitoring_jobs.browser.requests import asked
-from monitoring_jobs.browser.values import Attempt, Judged, Mark, Selection, Standing
+from monitoring_jobs.browser.values import (
+    Attempt,
+    Attention,
+    Judged,
+    Lack,
+    Mark,
+    Selection,
+    Standing,
+)
 from monitoring_jobs.links import Links
 from monitoring_jobs.results import DagRunRef, Evaluation, Measurement, ModelRef, Status
 from tests.fixtures.evaluations import COMPUTED, DAY, make_evaluation
@@ -128,13 +136,17 @@ def _details(
 ) -> Iterator[tuple[str, Page]]:
     name, text = evaluation.monitor, run.run_id
     below = Addresses(links=LINKS, root="../")
+    attention = Attention(
+        failed=found.shown, lacks=[Lack(check=text, reason=text, count=n) for n in (1, 2)]
+    )
     overview = Overview(
         name=name,
         newest=evaluation,
         marks=[Mark(window=DAY, status=Status.FAILED)],
-        failed=found.shown,
+        attention=attention,
         windows=[evaluation],
         attempts=[attempt],
+        failed_at=COMPUTED,
     )
     yield "monitor", monitor_page(overview, asked({}), below, is_first=True)
     chosen = Selection(check=text, segment=text, column=text)
@@ -153,5 +165,12 @@ def _details(
     held = {DAY: evaluation}
     tries = [attempt, later]
     for title, shown in (("tab", found), ("failed tab", None)):
-        result = RunResult(run=run, is_monitor=True, attempts=tries, held=held, shown=shown)
+        result = RunResult(
+            run=run,
+            is_monitor=True,
+            attempts=tries,
+            held=held,
+            shown=shown,
+            attention=attention,
+        )
         yield title, dag_run_page(result, tab)

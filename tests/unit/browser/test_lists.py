@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from monitoring_jobs.browser.addresses import Addresses
 from monitoring_jobs.browser.evaluations import PAGE as WINDOWS
 from monitoring_jobs.browser.evaluations import Position, evaluations_page, readable
-from monitoring_jobs.browser.monitors import PAGE, listed
+from monitoring_jobs.browser.monitors import PAGE, listed, monitors_page
 from monitoring_jobs.browser.requests import asked
 from monitoring_jobs.browser.values import Filters, Standing
 from monitoring_jobs.links import Links
@@ -143,3 +143,14 @@ def test_looking_for_readable_windows_ends_and_names_none_of_the_others() -> Non
     page = evaluations_page(found, asked({}), Addresses(links=Links()), is_first=True)
     assert "secret" not in str(page.body)
     assert re.search(r"Only the newest 2\d,\d{3} windows were looked at", str(page.body))
+
+
+def test_a_page_behind_the_last_says_so_and_leads_to_the_first() -> None:
+    wanted, here = asked({"q": "m"}), Addresses(links=Links())
+    monitors = monitors_page(
+        listed([standing("m", Status.OK)], wanted.filters, 7, everybody), wanted, here, {}, {}
+    )
+    windows = evaluations_page(readable(Windows([]), None, everybody), wanted, here, is_first=False)
+    for page, beginning in ((monitors, "./?q=m"), (windows, "evaluations?q=m")):
+        assert "The list ends before this page." in str(page.body)
+        assert f'href="{beginning}">Show its beginning' in str(page.body)

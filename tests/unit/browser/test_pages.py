@@ -109,3 +109,28 @@ def test_tab_of_a_run_leads_to_the_pages_in_airflows_frame() -> None:
     assert 'src="evaluations/wine--20261120T000000Z--20261121T000000Z/report"' in body
     assert 'sandbox="allow-scripts"' in body
     assert '<nav aria-label="Monitoring"' not in body
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_pages_say_once_that_times_are_utc(title: str) -> None:
+    text = Parsed(ORDINARY[title]).text
+    assert text.count("UTC") - text.count("(UTC)") == 1
+
+
+@pytest.mark.parametrize("title", ["monitors", "evaluations", "monitor"])
+def test_dates_of_a_filter_say_what_they_are_compared_with(title: str) -> None:
+    body = str(ORDINARY[title].body)
+    assert '<label><span>Ends from (UTC)</span><input type="date" name="from"' in body
+    assert '<label><span>Ends by (UTC)</span><input type="date" name="to"' in body
+
+
+def test_a_monitor_whose_newest_run_failed_says_so_before_all_else() -> None:
+    body = str(ORDINARY["monitor"].body)
+    assert re.search(r"<h1>wine .*failed</span>.*run failed</span></h1>", body)
+    assert body.index("Executions that failed") < body.index("<h2>Trend")
+
+
+def test_segments_of_a_monitors_newest_window_lead_to_its_measurements() -> None:
+    body = str(ORDINARY["monitor"].body)
+    address = r"\.\./evaluations/wine--[^?]*\?segment=s%3Dordinary"
+    assert re.search(rf'href="{address}">s=ordinary</a>', body)

@@ -52,8 +52,11 @@ def test_pages_are_numbered_from_one(text: str, number: int) -> None:
     assert page_number({"page": text}) == number
 
 
-def test_an_empty_segment_is_the_whole_window_and_none_is_all() -> None:
-    assert selection({"segment": ""}, limit=10)[0].segment == ""
+def test_an_empty_segment_is_all_and_the_whole_window_has_a_name() -> None:
+    for text, segment in (("", None), ("whole window", ""), ("region= ", "region= ")):
+        chosen, given_ = selection({"segment": text}, limit=10)
+        assert chosen.segment == segment
+        assert given_.get("segment", "") == text, "links keep it"
     chosen, given_ = selection({"status": "attention", "page": "3"}, limit=10)
     assert chosen.segment is None
     assert chosen.statuses == ATTENTION
