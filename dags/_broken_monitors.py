@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from _markup import block, printable
+from _markup import printable, text
 from _shared import MONITOR_DAG, task_defaults
 from airflow.sdk import DAG, CronDataIntervalTimetable, literal, task
 from airflow.sdk.exceptions import AirflowFailException
@@ -43,8 +43,8 @@ def name_of(file: MonitorFile) -> str:
 
 
 def _as_markdown(problems: Sequence[str]) -> str:
-    """Return problems as an indented block, in which no markup is alive."""
-    listed = block("\n".join(problems))
+    """Return problems as a list, in which no markup is alive."""
+    listed = "\n".join(f"- {text(problem)}" for problem in problems)
     return (
         f"This monitor file cannot be used. Mend it, and its monitor takes this place:\n\n{listed}"
     )

@@ -41,7 +41,11 @@ def codes(names: Iterable[object]) -> str:
 
 
 def block(data: str) -> str:
-    """Return data as a block of code, for a place of its own between blank lines."""
+    """Return data as a block of code, for a place of its own between blank lines.
+
+    Airflow shows it as one paragraph. A fence that names a language keeps the lines, and cuts off
+    what is wider than Airflow's dialog.
+    """
     return "\n".join(f"    {printable(line)}" for line in data.splitlines())
 
 

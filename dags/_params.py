@@ -39,7 +39,7 @@ def monitor_params(spec: MonitorSpec) -> dict[str, Param]:
             description_md=(
                 "Empty: the reference of the monitor file. Else the path or URL of a parquet or "
                 "CSV dataset, or a mapping as the monitor file has it: "
-                "`{source: trailing, windows: 14}`."
+                "{source: trailing, windows: 14}."
             ),
         ),
         "report": Param(
