@@ -21,9 +21,9 @@ TESTS ?= tests
 AIRFLOW_PORT ?=
 MLFLOW_PORT ?=
 PUSHGATEWAY_PORT ?=
-PORTS := $(if $(AIRFLOW_PORT),--airflow-port=$(AIRFLOW_PORT)) \
-	$(if $(MLFLOW_PORT),--mlflow-port=$(MLFLOW_PORT)) \
-	$(if $(PUSHGATEWAY_PORT),--pushgateway-port=$(PUSHGATEWAY_PORT))
+PORTS := $(if $(AIRFLOW_PORT),'--airflow-port=$(AIRFLOW_PORT)') \
+	$(if $(MLFLOW_PORT),'--mlflow-port=$(MLFLOW_PORT)') \
+	$(if $(PUSHGATEWAY_PORT),'--pushgateway-port=$(PUSHGATEWAY_PORT)')
 # Parts of the benchmark: make bench SECTIONS="engine push" ROWS="1000 1000000" WIDE_ROWS="10000"
 QUICK ?=
 SECTIONS ?=

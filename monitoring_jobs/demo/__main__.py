@@ -16,7 +16,7 @@ from pathlib import Path
 
 from monitoring_jobs.demo.down import down
 from monitoring_jobs.demo.folder import DemoFolder, claim
-from monitoring_jobs.demo.ports import Ports
+from monitoring_jobs.demo.ports import USUAL, Ports
 from monitoring_jobs.demo.postgres import DATABASES, postgres, running
 from monitoring_jobs.demo.run import run_demo
 from monitoring_jobs.demo.serve import serve
@@ -31,10 +31,8 @@ _ACTIONS = ("run", "up", "down", "psql", "serve")
 def main() -> int:
     """Do what the command line asks for; return the exit code."""
     asked = _parse()
-    ports = Ports(
-        airflow=asked.airflow_port, mlflow=asked.mlflow_port, pushgateway=asked.pushgateway_port
-    )
     try:
+        ports = Ports.read(**{name: getattr(asked, f"{name}_port") for name in USUAL})
         match asked.action:
             case "run":
                 return run_demo(asked.folder)
@@ -43,7 +41,7 @@ def main() -> int:
             case "down":
                 return down(asked.folder)
             case "serve":
-                return serve(asked.folder, ports)
+                return serve(asked.folder, ports, asked.lock)
         return look(asked.folder, asked.database, asked.command)
     except MonitoringError as exc:
         sys.stderr.write(f"{exc}\n")
@@ -61,9 +59,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path(".demo"))
     parser.add_argument("--database", choices=DATABASES, default="monitoring", help="for psql")
     parser.add_argument("-c", "--command", help="for psql: SQL instead of a prompt")
-    for name, port in (("airflow", 8080), ("mlflow", 5000), ("pushgateway", 9091)):
+    for name, port in USUAL.items():
         text = f"for up: 0 for any; {port} where that is free"
-        parser.add_argument(f"--{name}-port", type=int, metavar="PORT", help=text)
+        parser.add_argument(f"--{name}-port", metavar="PORT", help=text)
+    parser.add_argument("--lock", type=int, help=argparse.SUPPRESS)  # of serve's parent
     return parser.parse_args()
 
 

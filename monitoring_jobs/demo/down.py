@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import time
 from pathlib import Path
 
 import psutil
 
 from monitoring_jobs.demo.display import Display, demo_console
-from monitoring_jobs.demo.folder import DemoFolder, claim, is_demo
-from monitoring_jobs.demo.postgres import end_leftover, server_process
-from monitoring_jobs.demo.processes import end_leftovers, still_running
+from monitoring_jobs.demo.folder import DemoFolder, FolderInUse, claim, is_demo
+from monitoring_jobs.demo.leftovers import end_all_leftovers, end_supervisor
 from monitoring_jobs.demo.signals import orderly_end
-from monitoring_jobs.demo.state import read_state
+from monitoring_jobs.demo.state import find_supervisor, read_state
 
-# Everything that it ends has less time than that.
-_END_SECONDS = 90.0
+# Whoever holds the folder may be a start that has no supervisor yet.
+_HOLD_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
 
 
 def down(folder: Path = Path(".demo")) -> int:
@@ -26,18 +26,16 @@ def down(folder: Path = Path(".demo")) -> int:
     """
     home = DemoFolder(folder.expanduser().resolve())
     console = demo_console()
-    state = read_state(home)
-    supervisor = state.process if state else None
-    if supervisor is not None and state is not None:
-        with orderly_end(), Display(console) as display, display.step("everything ended") as told:
-            told.append(", ".join(state.services))
-            end_supervisor(home, supervisor.pid)
-        return 0
-    # A folder that is not there, or not ours, holds nothing of ours: it is not touched.
-    left = 0
-    if is_demo(home.root):
-        with orderly_end(), claim(folder):
-            left = _end_leftovers(home)
+    with orderly_end():
+        supervisor, left = _held_by(home)
+        if supervisor is not None:
+            with Display(console) as display, display.step("everything ended") as told:
+                if state := read_state(home):
+                    told.append(", ".join(state.services))
+                end_supervisor(supervisor)
+                # One that had to be killed leaves its services to us.
+                _held_by(home, ending=supervisor)
+            return 0
     if left:
         console.print(f"Ended {left} processes whose supervisor had been killed.")
     else:
@@ -45,22 +43,33 @@ def down(folder: Path = Path(".demo")) -> int:
     return 0
 
 
-def end_supervisor(home: DemoFolder, pid: int) -> None:
-    """Ask the supervisor to end all that it has started, and see to it that this comes true."""
-    with suppress(psutil.Error):
-        supervisor = psutil.Process(pid)
-        supervisor.terminate()
-        for stubborn in still_running([supervisor], _END_SECONDS):
-            stubborn.kill()
-            still_running([stubborn], _END_SECONDS)
-    _end_leftovers(home)
+def _held_by(
+    home: DemoFolder, ending: psutil.Process | None = None
+) -> tuple[psutil.Process | None, int]:
+    """Return the supervisor that holds a folder; where nobody does, end what is left there.
 
+    Args:
+        home: The folder.
+        ending: A supervisor that has been ended: one that came after it is left alone.
 
-def _end_leftovers(home: DemoFolder) -> int:
-    """End what a killed supervisor has left running; return how many processes that were."""
-    left = end_leftovers(home.processes)
-    if server_process(home.postgres) is not None:
-        left += 1
-    end_leftover(home.postgres)
-    home.state.unlink(missing_ok=True)
-    return left
+    Raises:
+        FolderInUse: Somebody else holds it and goes on to.
+    """
+    # A folder that is not there, or not ours, holds nothing of ours: it is not touched.
+    deadline = time.monotonic() + _HOLD_SECONDS
+    while is_demo(home.root):
+        if (supervisor := find_supervisor(home)) is not None:
+            return supervisor, 0
+        try:
+            with claim(home.root) as claimed:
+                return None, end_all_leftovers(claimed)
+        except FolderInUse as exc:
+            if time.monotonic() > deadline:
+                if ending is not None:
+                    break  # the start that it belonged to ends what it has left
+                raise FolderInUse(
+                    f"a demo is running in {home.root}",
+                    "it ends by itself, or by Ctrl-C where it was started",
+                ) from exc
+            time.sleep(_LOOK_SECONDS)
+    return None, 0

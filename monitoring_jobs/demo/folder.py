@@ -24,6 +24,10 @@ class UnusableFolder(TerminalError):
     """The folder given to the demo cannot be used for it."""
 
 
+class FolderInUse(UnusableFolder):
+    """Somebody else holds the folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class DemoFolder:
     """The places below ``.demo/``.
@@ -110,20 +114,40 @@ class DemoFolder:
         return self.root / ".lock"
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimedFolder(DemoFolder):
+    """A folder that is held by us: what was left in it may be ended and replaced.
+
+    Attributes:
+        handle: File descriptor of the lock. A child that inherits it holds the folder too, from
+            its first moment on and for as long as it lives.
+    """
+
+    handle: int
+
+
 @contextmanager
-def claim(root: Path) -> Iterator[DemoFolder]:
+def claim(root: Path, inherited: int | None = None) -> Iterator[ClaimedFolder]:
     """Hold a folder for one demo at a time.
 
+    Args:
+        root: The folder; it is made where there is none.
+        inherited: The lock of a parent that holds the folder on our behalf.
+
     Raises:
-        UnusableFolder: Another demo runs there, the folder belongs to somebody else, or it cannot
-            be written.
+        FolderInUse: Another demo runs there.
+        UnusableFolder: The folder belongs to somebody else, or it cannot be written.
     """
     folder = DemoFolder(root.expanduser().resolve())
     try:
         folder.root.mkdir(parents=True, exist_ok=True)
         _refuse_a_folder_of_other_things(folder.root)
         (folder.root / _MARK).write_text(_MARK_TEXT, encoding="utf-8")
-        handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = inherited
+        if handle is None:
+            handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # Our own children must not hold it for longer than us.
+        fcntl.fcntl(handle, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
     except OSError as exc:
         raise UnusableFolder(
             f"{folder.root} cannot be used: {exc.strerror}", "choose another folder"
@@ -132,11 +156,11 @@ def claim(root: Path) -> Iterator[DemoFolder]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
-            raise UnusableFolder(
+            raise FolderInUse(
                 f"another demo is running in {folder.root}",
                 "wait for it to end; make down ends what make up has started",
             ) from exc
-        yield folder
+        yield ClaimedFolder(folder.root, handle)
     finally:
         os.close(handle)
 
@@ -160,10 +184,15 @@ def clear(folder: DemoFolder) -> None:
                 f"{path} of an earlier demo cannot be removed: {exc.strerror}",
                 f"remove {folder.root} as the user who ran it",
             ) from exc
+    complete(folder)
+
+
+def complete(folder: DemoFolder) -> None:
+    """Make what is missing below a demo's folder: logs, say, are removed by hand."""
     for path in (folder.artifacts, folder.airflow, folder.monitors, folder.traffic):
-        path.mkdir()
+        path.mkdir(exist_ok=True)
     for path in (folder.reports, folder.cache, folder.gauges, folder.logs):
-        path.mkdir()
+        path.mkdir(exist_ok=True)
 
 
 def is_demo(root: Path) -> bool:

@@ -19,22 +19,25 @@ MONITORING_PAGE = "plugin/monitoring/monitoring/"
 
 
 def show_stack(console: Console, folder: DemoFolder, state: State) -> None:
-    """Print the table of pages, the login, the logs, and the command that ends it all."""
+    """Print the table of pages, the login and the logs; last, what to open and how to end it."""
     found = rows(folder, state)
     width = max(len(label) for label, _ in found) + 2
     console.print()
     for label, place in found:
         # A line that is broken over two cannot be copied.
         console.print(Text.assemble((label.ljust(width), "bold"), place), soft_wrap=True)
+    usual = shown_path(folder.root) == ".demo"
+    end = "make down" if usual else f"{_command()} down{_where(folder)}"
+    console.print()
+    parts = ("Open ", (found[0][1], "bold"), f" and log in as {USER}; ", (end, "bold"))
+    console.print(Text.assemble(*parts, " ends it all."), soft_wrap=True)
 
 
 def rows(folder: DemoFolder, state: State) -> list[tuple[str, str]]:
     """Return labels and places, in the order in which they are wanted."""
     urls = {name: service.url for name, service in state.services.items() if service.url}
     airflow = urls.get(API_SERVER, "")
-    command = shlex.join([shown_path(sys.executable), "-m", "monitoring_jobs.demo"])
-    where = f" --folder {shlex.quote(shown_path(folder.root))}"
-    usual = shown_path(folder.root) == ".demo"
+    where = "" if shown_path(folder.root) == ".demo" else _where(folder)
     demo = read_finished(folder)
     found = [
         ("Monitors", f"{airflow}/{MONITORING_PAGE}"),
@@ -43,10 +46,17 @@ def rows(folder: DemoFolder, state: State) -> list[tuple[str, str]]:
         ("Password", keep_secrets(folder).password),
         ("MLflow", urls.get("mlflow", "")),
         ("Pushgateway", urls.get("pushgateway", "")),
-        ("Database", f"{command} psql{'' if usual else where}"),
+        ("Database", f"{_command()} psql{where}"),
         ("Monitor files", shown_path(folder.monitors)),
         ("Logs", f"{shown_path(folder.logs)}   (of tasks: {shown_path(folder.airflow / 'logs')})"),
         ("Traffic", f"until {demo.last_day:%A %Y-%m-%d}" if demo else ""),
-        ("To end it", "make down" if usual else f"{command} down{where}"),
     ]
     return [(label, place) for label, place in found if place]
+
+
+def _command() -> str:
+    return shlex.join([shown_path(sys.executable), "-m", "monitoring_jobs.demo"])
+
+
+def _where(folder: DemoFolder) -> str:
+    return f" --folder {shlex.quote(shown_path(folder.root))}"

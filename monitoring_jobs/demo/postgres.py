@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
 DATABASES = ("monitoring", "mlflow", "airflow")
 # A Unix socket's path may not be longer than 107 bytes on Linux and 103 on macOS.
 _LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
+# Server and clients take the name of a socket's folder for a list, and quotes for quotes.
+_NOT_IN_A_SOCKET_FOLDER = re.compile(r"""[,"'\\\x00-\x1f]""")
 # What the demo stores can be made again, so it need not survive a power cut.
 _CONFIGURATION = """
 listen_addresses = ''
-unix_socket_directories = '{sockets}'
+unix_socket_directories = '"{sockets}"'
 max_connections = 200
 fsync = off
 synchronous_commit = off
@@ -91,7 +95,7 @@ def postgres(data: Path) -> Iterator[Postgres]:
             end_leftover(data)
             server.ensure_pgdata_inited()
             _configure(data, sockets)
-            _pg_ctl(server, "-w", "-t", "60", "-l", str(server.log), "start")
+            _pg_ctl(server, "-w", "-t", "60", "-l", server.log.name, "start")
         except (subprocess.SubprocessError, OSError) as exc:
             raise PostgresFailed("the embedded Postgres did not start", _why(server, exc)) from exc
         try:
@@ -118,7 +122,7 @@ def server_process(data: Path) -> psutil.Process | None:
     try:
         text = (data / "postmaster.pid").read_text(encoding="utf-8")
         process = psutil.Process(int(text.split()[0]))
-        ours = process.name() == "postgres" and str(data) in process.cmdline()
+        ours = process.name() == "postgres" and process.cwd() == str(data)
     except (OSError, ValueError, IndexError, psutil.Error):
         return None  # no file, half a file, or a process that is gone
     return process if ours else None
@@ -157,8 +161,10 @@ def _server(data: Path) -> PostgresServer:
 
 @contextmanager
 def _socket_folder(server: PostgresServer) -> Iterator[Path]:
-    """Yield the data directory, or a temporary folder where its path is too long for a socket."""
-    if len(str(server.pgdata).encode()) <= _LONGEST_SOCKET_FOLDER:
+    """Yield the data directory, or a temporary folder where its path is unfit for a socket."""
+    path = str(server.pgdata)
+    fits = len(path.encode()) <= _LONGEST_SOCKET_FOLDER
+    if fits and not _NOT_IN_A_SOCKET_FOLDER.search(path):
         yield server.pgdata
         return
     folder = Path(tempfile.mkdtemp(prefix="monitoring-demo-"))
@@ -172,9 +178,7 @@ def _socket_folder(server: PostgresServer) -> Iterator[Path]:
 
 def _configure(data: Path, sockets: Path) -> None:
     place = data / "monitoring-demo.conf"
-    place.write_text(
-        _CONFIGURATION.format(sockets=str(sockets).replace("'", "''")), encoding="utf-8"
-    )
+    place.write_text(_CONFIGURATION.format(sockets=sockets), encoding="utf-8")
     place.chmod(0o644)
     main = data / "postgresql.conf"
     text = main.read_text(encoding="utf-8")
@@ -188,10 +192,12 @@ def _pg_ctl(server: PostgresServer, *arguments: str) -> None:
 
     pgexec(
         "pg_ctl",
-        ("-D", str(server.pgdata), *arguments),
+        arguments,
         bin_path=server.bin_path,
         user=server.system_user,
-        cwd="/",  # the server's user may not be allowed into ours
+        # As arguments, pg_ctl would hand the paths to a shell, which has its own idea of "$`.
+        env={**os.environ, "PGDATA": str(server.pgdata)},
+        cwd=server.pgdata,
     )
 
 

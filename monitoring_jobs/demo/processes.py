@@ -148,7 +148,7 @@ class Processes:
         entries = []
         for process in self._running:
             try:
-                entries.append([process.pid, psutil.Process(process.pid).create_time()])
+                entries.append([process.pid, born(psutil.Process(process.pid))])
             except psutil.Error:
                 continue
         fresh = self._register.with_suffix(".tmp")
@@ -168,10 +168,27 @@ def end_leftovers(register: Path) -> int:
     left = {process.pid: process for process in _marked(marker)}
     for pid, started in entries:
         with suppress(psutil.Error):
-            if psutil.Process(pid).create_time() == started:
+            if born(psutil.Process(pid)) == started:
                 left |= {process.pid: process for process in _family(pid)}
     _end(list(left.values()))
     return len(left)
+
+
+def born(process: psutil.Process) -> float:
+    """Return when a process started, which with its id tells it from every other.
+
+    On Linux in clock ticks since the machine started: a time of day would move whenever the
+    system's clock is set.
+
+    Raises:
+        psutil.Error: There is no such process.
+    """
+    try:
+        # The name before the state is in brackets and may hold anything, brackets too.
+        text = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return float(text.rpartition(")")[2].split()[19])
+    except (OSError, IndexError):
+        return process.create_time()
 
 
 def _marked(marker: str) -> list[psutil.Process]:

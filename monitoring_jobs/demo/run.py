@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
 
+from rich.console import Console
 from rich.progress import TaskID
 
 from monitoring_jobs.database import migrate
@@ -26,11 +27,12 @@ from monitoring_jobs.demo.dag_runs import (
 from monitoring_jobs.demo.display import Display, demo_console, tails_shown
 from monitoring_jobs.demo.faults import DIABETES, MONITORS, WINDOWS, WINE
 from monitoring_jobs.demo.finished import Finished, airflow_version
-from monitoring_jobs.demo.folder import DemoFolder, claim, clear
+from monitoring_jobs.demo.folder import ClaimedFolder, claim, clear
+from monitoring_jobs.demo.leftovers import end_all_leftovers
 from monitoring_jobs.demo.monitors import write_monitors
 from monitoring_jobs.demo.ports import Ports
-from monitoring_jobs.demo.postgres import Postgres, end_leftover, postgres
-from monitoring_jobs.demo.processes import Processes, end_leftovers
+from monitoring_jobs.demo.postgres import Postgres, postgres
+from monitoring_jobs.demo.processes import Processes
 from monitoring_jobs.demo.services import (
     PROJECT,
     Pushgateway,
@@ -66,17 +68,38 @@ def run_demo(folder: Path = Path(".demo")) -> int:
     try:
         with tails_shown(), orderly_end(), claim(folder) as home:
             require_dags()
-            return _Demo(home, Display(console), _last_complete_day(datetime.now(UTC))).run()
+            run_claimed(home, Display(console), ends_here=True)
     except SystemExit:
-        console.print("[yellow]Interrupted; everything that was started has been ended.[/yellow]")
+        say_interrupted(console)
         raise
+    return 0
+
+
+def run_claimed(home: ClaimedFolder, display: Display, *, ends_here: bool) -> None:
+    """Run the whole monitoring day in a folder that is held, and print what came of it.
+
+    Args:
+        home: The folder; what is in it is replaced.
+        display: Where progress is shown.
+        ends_here: Tell where everything lies now. Where `make up` goes on, it does so itself.
+
+    Raises:
+        MonitoringError: A step failed, or a verdict is wrong.
+    """
+    _Demo(home, display, _last_complete_day(datetime.now(UTC)), ends_here).run()
+
+
+def say_interrupted(console: Console) -> None:
+    """Tell that nothing is left of what was interrupted."""
+    console.print("[yellow]Interrupted; everything that was started has been ended.[/yellow]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Demo:
-    folder: DemoFolder
+    folder: ClaimedFolder
     display: Display
     last_day: date
+    ends_here: bool
 
     @property
     def span(self) -> Window:
@@ -84,11 +107,10 @@ class _Demo:
         end = datetime.combine(self.last_day, datetime.min.time(), UTC) + timedelta(days=1)
         return Window(end - timedelta(days=WINDOWS), end)
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Start everything, run the jobs, end everything, tell."""
         self._say(f"[bold]Monitoring demo[/bold] in {self.folder.root}")
-        end_leftovers(self.folder.processes)
-        end_leftover(self.folder.postgres)
+        end_all_leftovers(self.folder)
         clear(self.folder)
         with ExitStack() as stack:
             stack.enter_context(self.display)
@@ -101,7 +123,8 @@ class _Demo:
             migration = start_airflow_migration(processes, env, PROJECT)
             with self.display.step("MLflow server") as told:
                 mlflow_url = stack.enter_context(mlflow_server(self.folder, database, processes))
-                told.append(mlflow_url)
+                if self.ends_here:  # make up will have it elsewhere
+                    told.append(mlflow_url)
             self._prepare(processes, mlflow_url)
             self._migrate(database, migration, processes)
             # Links in the texts of Dags lead to where `make up` will have MLflow.
@@ -111,7 +134,7 @@ class _Demo:
             counts = read_extracted(database.url("monitoring", "monitoring_reader"))
             if gateway is not None:
                 gateway.save(self.folder.gauges / "pushgateway.prom")
-        return self._tell(verdicts, counts, gateway)
+        self._tell(verdicts, counts, gateway)
 
     def _prepare(self, processes: Processes, mlflow_url: str) -> None:
         """Train and register the models and write two weeks of traffic."""
@@ -153,25 +176,27 @@ class _Demo:
 
     def _tell(
         self, verdicts: Sequence[Verdict], counts: Mapping[str, int], gateway: Pushgateway | None
-    ) -> int:
+    ) -> None:
         console = self.display.console
         self._say("")
         table.show_verdicts(console, verdicts, self.last_day)
         table.show_extraction(console, counts)
         self._say("")
-        gauges = table.shown_gauges(self.folder, gateway.url if gateway else None)
-        table.show_places(console, self.folder, self._newest_reports(verdicts), gauges)
+        if self.ends_here:
+            gauges = table.shown_gauges(self.folder, gateway.url if gateway else None)
+            table.show_places(console, self.folder, self._newest_reports(verdicts), gauges)
+            self._say("")
         wrong = table.unexpected(verdicts, self.last_day)
         if len(verdicts) != WINDOWS * len(MONITORS):
             wrong.append(f"{len(verdicts)} windows were judged, not {WINDOWS * len(MONITORS)}")
         if wrong:
             raise TerminalError(f"the verdicts are not as planted: {'; '.join(wrong)}")
         Finished(self.last_day, airflow_version()).write(self.folder)
+        end = "; nothing is left running" if self.ends_here else ""
         self._say(
-            f"\n[green]Every fault was found and every clean day passed[/green] "
-            f"in {self.display.seconds:.0f} s; nothing is left running."
+            f"[green]Every fault was found and every clean day passed[/green] "
+            f"in {self.display.seconds:.0f} s{end}."
         )
-        return 0
 
     def _newest_reports(self, verdicts: Sequence[Verdict]) -> list[Path]:
         from monitoring_jobs.reports.store import ReportStore

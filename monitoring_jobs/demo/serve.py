@@ -18,9 +18,10 @@ from monitoring_jobs.database import migrate
 from monitoring_jobs.demo.dag_runs import airflow_environment, start_airflow_migration
 from monitoring_jobs.demo.finished import airflow_version, read_finished
 from monitoring_jobs.demo.folder import DemoFolder, claim
+from monitoring_jobs.demo.leftovers import end_all_leftovers
 from monitoring_jobs.demo.ports import Ports
-from monitoring_jobs.demo.postgres import Postgres, end_leftover, postgres, server_process
-from monitoring_jobs.demo.processes import Processes, StepFailed, end_leftovers, listens
+from monitoring_jobs.demo.postgres import Postgres, postgres, server_process
+from monitoring_jobs.demo.processes import Processes, StepFailed, listens
 from monitoring_jobs.demo.services import PROJECT
 from monitoring_jobs.demo.signals import orderly_end
 from monitoring_jobs.demo.stack import Part, plan
@@ -34,16 +35,20 @@ _WATCH_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
 
 
-def serve(folder: Path, ports: Ports) -> int:
+def serve(folder: Path, ports: Ports, lock: int | None = None) -> int:
     """Run the stack of a folder until SIGTERM; return 1 where it did not start.
+
+    Args:
+        folder: Where a demo has run to its end.
+        ports: What to listen on.
+        lock: File descriptor by which the parent holds the folder, and now we do.
 
     Raises:
         UnusableFolder: The folder is in use or cannot be used.
         SystemExit: It was asked to end, and has ended everything.
     """
-    with orderly_end(), claim(folder) as home:
-        end_leftovers(home.processes)
-        end_leftover(home.postgres)
+    with orderly_end(), claim(folder, lock) as home:
+        end_all_leftovers(home)
         state = State.new()
         state.write(home)
         try:

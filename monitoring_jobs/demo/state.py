@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import psutil
 
 from monitoring_jobs.demo.airflow import write_private
 from monitoring_jobs.demo.folder import DemoFolder
+from monitoring_jobs.demo.processes import born
 
 
 @dataclass(slots=True)
@@ -39,7 +42,8 @@ class State:
 
     Attributes:
         pid: Process id of the supervisor.
-        created: When that process started; tells it from a later one with the same id.
+        created: When that process started, as :func:`born` counts; tells it from a later one
+            with the same id.
         ready: Whether everything is healthy.
         services: The processes by name.
         databases: SQLAlchemy URLs: Airflow's metadata, the results' writer and their reader.
@@ -56,14 +60,14 @@ class State:
     @classmethod
     def new(cls) -> State:
         """Return the state of a supervisor that is this very process."""
-        return cls(pid=os.getpid(), created=psutil.Process().create_time())
+        return cls(pid=os.getpid(), created=born(psutil.Process()))
 
     @property
     def process(self) -> psutil.Process | None:
         """The supervisor, where it still runs."""
         try:
             process = psutil.Process(self.pid)
-            same = process.create_time() == self.created
+            same = born(process) == self.created
             alive = process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return None
@@ -82,3 +86,25 @@ def read_state(folder: DemoFolder) -> State | None:
         return State(**content, services=services)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def supervisor_command(folder: DemoFolder) -> list[str]:
+    """Return the command line of a folder's supervisor as far as it tells it from all others."""
+    program = [sys.executable, "-m", "monitoring_jobs.demo"]
+    return [*program, "serve", "--folder", str(folder.root)]
+
+
+def find_supervisor(folder: DemoFolder) -> psutil.Process | None:
+    """Return the supervisor of a folder, by what it wrote down or else by its command line.
+
+    What it wrote down may be lost, and in its first second it has not written anything.
+    """
+    state = read_state(folder)
+    if state and (process := state.process):
+        return process
+    words = supervisor_command(folder)[1:]
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cmdline()[1 : 1 + len(words)] == words:
+                return process
+    return None

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
+from monitoring_jobs.demo.airflow import API_SERVER
 from monitoring_jobs.demo.dag_runs import require_dags
 from monitoring_jobs.demo.display import Display, demo_console, tails_shown
-from monitoring_jobs.demo.down import end_supervisor
 from monitoring_jobs.demo.finished import read_finished
-from monitoring_jobs.demo.folder import DemoFolder, claim
+from monitoring_jobs.demo.folder import (
+    ClaimedFolder,
+    DemoFolder,
+    FolderInUse,
+    claim,
+    complete,
+    is_demo,
+)
+from monitoring_jobs.demo.leftovers import end_all_leftovers, end_supervisor
 from monitoring_jobs.demo.places import show_stack
 from monitoring_jobs.demo.ports import Ports
 from monitoring_jobs.demo.processes import StepFailed
-from monitoring_jobs.demo.run import run_demo
+from monitoring_jobs.demo.run import run_claimed, say_interrupted
 from monitoring_jobs.demo.services import PROJECT
 from monitoring_jobs.demo.signals import orderly_end
-from monitoring_jobs.demo.state import State, read_state
+from monitoring_jobs.demo.state import State, read_state, supervisor_command
 
 _LOOK_SECONDS = 0.1
+# Whoever holds the folder may be a start that has no supervisor yet.
+_HOLD_SECONDS = 5.0
 
 
 def up(folder: Path = Path(".demo"), ports: Ports | None = None) -> int:
@@ -38,30 +50,40 @@ def up(folder: Path = Path(".demo"), ports: Ports | None = None) -> int:
     """
     home = DemoFolder(folder.expanduser().resolve())
     ports = ports or Ports()
-    console = demo_console()
+    display = Display(demo_console())
+    deadline = time.monotonic() + _HOLD_SECONDS
     with tails_shown(), orderly_end():
-        state = read_state(home)
-        if state and state.process:
-            return _join(home, state, Display(console))
-        require_dags()
-        ports.choose()  # a port that cannot be had is told before anything else is done
-        with claim(folder):  # so is a folder that cannot
-            demo = read_finished(home)
-    if demo is None:
-        run_demo(folder)
-        console.print()
-    with tails_shown(), orderly_end():
-        show_stack(console, home, _start(home, ports, Display(console)))
-    return 0
+        while True:
+            state = read_state(home)
+            if state and state.process:
+                return _join(home, state, ports, display)
+            try:
+                return _fresh(home, ports, display)
+            except FolderInUse:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(_LOOK_SECONDS)
 
 
-def _join(home: DemoFolder, state: State, display: Display) -> int:
+def _join(home: DemoFolder, state: State, ports: Ports, display: Display) -> int:
     """Tell of a stack that runs already, or is just being started by another `make up`."""
     console = display.console
+    urls = {
+        "airflow" if name == API_SERVER else name: service.url
+        for name, service in state.services.items()
+        if service.url
+    }
+    other = " and ".join(ports.other_than(urls))
+    unheeded = (
+        f", with {other} on another port than asked for; to change that, make down first"
+        if other
+        else ""
+    )
     if state.ready:
-        console.print(f"Already running in {home.root}.", soft_wrap=True)
+        console.print(f"Already running in {home.root}{unheeded}.", soft_wrap=True)
     else:
-        console.print(f"Being started by another make up in {home.root}.", soft_wrap=True)
+        told = f"Being started by another make up in {home.root}{unheeded}."
+        console.print(told, soft_wrap=True)
         with display:
             state = _wait(home, state.pid, None, display)
     show_stack(console, home, state)
@@ -72,29 +94,53 @@ def _join(home: DemoFolder, state: State, display: Display) -> int:
     return 1 if ended else 0
 
 
-def _start(home: DemoFolder, ports: Ports, display: Display) -> State:
+def _fresh(home: DemoFolder, ports: Ports, display: Display) -> int:
+    """Start the stack in a folder that nobody holds; it is held from here to its end.
+
+    Raises:
+        FolderInUse: Somebody else holds it.
+        MonitoringError: The demo failed, or something did not start.
+    """
+    require_dags()
+    if not is_demo(home.root):
+        ports.choose()  # a port that cannot be had is told before a folder is made
+    with claim(home.root) as claimed:
+        end_all_leftovers(claimed)  # they may have the very ports that are asked for
+        ports.choose()
+        try:
+            if read_finished(claimed) is None:
+                run_claimed(claimed, display, ends_here=False)
+                display.console.print()
+            complete(claimed)
+            state = _start(claimed, ports, display)
+        except SystemExit:
+            say_interrupted(display.console)
+            raise
+    show_stack(display.console, home, state)
+    return 0
+
+
+def _start(home: ClaimedFolder, ports: Ports, display: Display) -> State:
     """Start the supervisor and wait until all is healthy; end it where that does not come."""
-    home.state.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "monitoring_jobs.demo", "serve", "--folder", str(home.root)]
     with _log(home).open("w", encoding="utf-8") as log:
         supervisor = subprocess.Popen(
-            [*command, *ports.options()],
+            [*supervisor_command(home), *ports.options(), f"--lock={home.handle}"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env={**os.environ, "PYTHONPATH": str(PROJECT)},
             cwd=PROJECT,
+            pass_fds=(home.handle,),  # it holds the folder from its first moment on
             start_new_session=True,  # it outlives this terminal
         )
     try:
         with display:
             return _wait(home, supervisor.pid, supervisor, display)
-    except BaseException as exc:
-        end_supervisor(home, supervisor.pid)
+    except BaseException:
+        with suppress(psutil.Error):
+            end_supervisor(psutil.Process(supervisor.pid))
         supervisor.wait()
-        if isinstance(exc, SystemExit):
-            text = "[yellow]Interrupted; everything that was started has been ended.[/yellow]"
-            display.console.print(text)
+        end_all_leftovers(home)
         raise
 
 
@@ -136,8 +182,8 @@ def _broken_off(home: DemoFolder) -> StepFailed:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    last = lines[-1] if lines else "the supervisor ended"
-    return StepFailed(last, "" if len(lines) == 1 else f"its output is in {log}")
+    last = lines[-1] if lines else "the start was ended by somebody else, as by make down"
+    return StepFailed(last, f"its output is in {log}" if len(lines) > 1 else "")
 
 
 def _log(home: DemoFolder) -> Path:

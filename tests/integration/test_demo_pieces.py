@@ -19,13 +19,21 @@ import pytest
 
 from monitoring_jobs.demo import faults
 from monitoring_jobs.demo.dag_runs import airflow_environment
-from monitoring_jobs.demo.folder import DemoFolder, UnusableFolder, claim, clear
+from monitoring_jobs.demo.folder import (
+    DemoFolder,
+    FolderInUse,
+    UnusableFolder,
+    claim,
+    clear,
+    complete,
+)
 from monitoring_jobs.demo.monitors import write_monitors
 from monitoring_jobs.demo.postgres import Postgres, end_leftover, postgres
 from monitoring_jobs.demo.processes import (
     MARKER,
     Processes,
     StepFailed,
+    born,
     end_leftovers,
     listens,
 )
@@ -62,6 +70,16 @@ command = [sys.executable, "-c", program]
 processes.start("service", command, env=os.environ, cwd=Path(logs), pipe_stdout=True)
 """
 
+CLAIMS_WHAT_IT_INHERITED = """
+import sys
+from pathlib import Path
+from monitoring_jobs.demo.folder import claim
+
+with claim(Path(sys.argv[1]), int(sys.argv[2])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> DemoFolder:
@@ -92,6 +110,33 @@ def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
         claim(tmp_path / ".demo"),
     ):
         pass
+
+
+def test_a_child_that_inherits_the_lock_holds_the_folder_when_its_parent_lets_go(
+    tmp_path: Path,
+) -> None:
+    with claim(tmp_path / ".demo") as ours:
+        child = subprocess.Popen(
+            [sys.executable, "-c", CLAIMS_WHAT_IT_INHERITED, str(ours.root), str(ours.handle)],
+            pass_fds=(ours.handle,),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+    with pytest.raises(FolderInUse), claim(ours.root):
+        pass
+    child.communicate()
+    with claim(ours.root):
+        pass
+
+
+def test_what_was_removed_by_hand_below_the_folder_is_made_again(folder: DemoFolder) -> None:
+    folder.logs.rmdir()
+    (folder.reports / "kept").touch()
+    complete(folder)
+    assert folder.logs.is_dir()
+    assert (folder.reports / "kept").exists()
 
 
 def test_clearing_removes_what_an_earlier_demo_left(folder: DemoFolder, tmp_path: Path) -> None:
@@ -157,8 +202,8 @@ def test_leftovers_of_a_killed_demo_are_ended_and_strangers_spared(folder: DemoF
     left, stranger = (subprocess.Popen(command, start_new_session=True) for _ in range(2))
     try:
         entries = [
-            [left.pid, psutil.Process(left.pid).create_time()],
-            [stranger.pid, psutil.Process(stranger.pid).create_time() - 60.0],
+            [left.pid, born(psutil.Process(left.pid))],
+            [stranger.pid, born(psutil.Process(stranger.pid)) - 60.0],
         ]
         folder.processes.write_text(json.dumps({"marker": "", "processes": entries}))
         assert end_leftovers(folder.processes) == 1
@@ -213,7 +258,10 @@ def test_a_broken_register_is_no_obstacle(folder: DemoFolder, text: str) -> None
 
 
 # --- services -----------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", ["plain", "it's a folder", "long-" + "x" * 120])
+FOLDERS = ["plain", "it's a folder", 'one, two, "three"', "50% of $a`\\b", "long-" + "x" * 120]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
 def test_postgres_starts_in_any_folder_and_nothing_stays_running(
     open_path: Path, name: str
 ) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,8 +27,14 @@ from monitoring_jobs.demo.monitors import write_monitors
 from monitoring_jobs.demo.ports import Ports, UnusablePort, free_port
 from monitoring_jobs.demo.services import pushgateway_program
 from monitoring_jobs.demo.state import State
-from tests.fixtures.airflow_stack import ANY_PORTS, run_action, state_of
-from tests.fixtures.processes import belonging_to, end, runs, survivors
+from tests.fixtures.airflow_stack import (
+    ANY_PORTS,
+    begin_action,
+    finish_action,
+    run_action,
+    state_of,
+)
+from tests.fixtures.processes import belonging_to, end, listening, runs, survivors
 
 DAGS = {
     "monitor__wine_quality",
@@ -71,6 +78,14 @@ def airflow_answers(state: State, path: str, password: str) -> Any:
     return get_json(f"{url}{path}", headers={"Authorization": f"Bearer {token}"})
 
 
+def port_of(state: State) -> int | None:
+    return urlsplit(state.services[API_SERVER].url or "").port
+
+
+def table_of(start: subprocess.CompletedProcess[str]) -> str:
+    return start.stdout[start.stdout.index("Monitors  ") :]
+
+
 @dataclass(frozen=True)
 class Story:
     """What came of a stack that was started, killed, started again, hurt, and ended.
@@ -78,30 +93,36 @@ class Story:
     Attributes:
         folder: Where it was.
         first: What the first start printed.
+        rival: How a start half a second later ended.
         states: What each start wrote down.
         statuses: What the pages answered after the first start.
         health: What Airflow said of itself.
         dags: The Dags that it listed.
+        listening: Addresses and ports of all its sockets.
         secrets: The password after each start.
         orphans: What ran on after the supervisor had been killed.
         overlapping: How a second start ended while the first stack ran.
+        elsewhere: How one ended that asked for another port.
         looked: What psql showed meanwhile.
-        again: The start after the supervisor had been killed.
+        again: The start after the supervisor had been killed, on the port of its orphan.
         hurt: How a start ended after the scheduler had been killed.
-        ended: What ending it all printed.
+        ended: What ending it all printed, after the clock had been set.
         left: What still ran after that.
         idle: What ending it once more printed.
     """
 
     folder: Path
     first: subprocess.CompletedProcess[str]
+    rival: subprocess.CompletedProcess[str]
     states: tuple[State, State]
     statuses: Mapping[str, int]
     health: Mapping[str, Any]
     dags: set[str]
+    listening: set[tuple[str, int]]
     secrets: tuple[str, str]
     orphans: list[str]
     overlapping: subprocess.CompletedProcess[str]
+    elsewhere: subprocess.CompletedProcess[str]
     looked: subprocess.CompletedProcess[str]
     again: subprocess.CompletedProcess[str]
     hurt: subprocess.CompletedProcess[str]
@@ -114,21 +135,27 @@ class Story:
 def story(folder: Path) -> Story:
     # An older Airflow has made its metadata, as far as the note goes: they are brought up to date.
     home = prepare(folder, airflow="0")
-    first = run_action(folder, "up", *ANY_PORTS)
+    home.logs.rmdir()  # a user may tidy up
+    begun = begin_action(folder, "up", *ANY_PORTS)
+    time.sleep(0.5)
+    rival = run_action(folder, "up", *ANY_PORTS)
+    first = finish_action(begun)
     assert first.returncode == 0, first.stdout
     before, password = state_of(folder), keep_secrets(home).password
     urls = {name: service.url for name, service in before.services.items() if service.url}
     statuses = {name: answer(url) for name, url in urls.items()}
     health = get_json(f"{urls[API_SERVER]}/api/v2/monitor/health")
     listed = airflow_answers(before, "/api/v2/dags?limit=100", password)["dags"]
+    sockets = listening(folder)
     overlapping = run_action(folder, "up", *ANY_PORTS)
+    elsewhere = run_action(folder, "up", "--airflow-port=1")
     looked = run_action(folder, "psql", "-c", "SELECT count(*) FROM evaluations")
 
     os.kill(before.pid, signal.SIGKILL)
     while runs(before.pid):
         time.sleep(0.1)
     orphans = survivors(folder)
-    again = run_action(folder, "up", *ANY_PORTS)
+    again = run_action(folder, "up", *ANY_PORTS, f"--airflow-port={port_of(before)}")
     assert again.returncode == 0, again.stdout
     after = state_of(folder)
 
@@ -136,17 +163,23 @@ def story(folder: Path) -> Story:
     while state_of(folder).services["airflow-scheduler"].ended is None:
         time.sleep(0.2)
     hurt = run_action(folder, "up", *ANY_PORTS)
+    after = state_of(folder)
+    after.created += 3600.0
+    after.write(home)
     ended = run_action(folder, "down")
     return Story(
         folder=folder,
         first=first,
+        rival=rival,
         states=(before, after),
         statuses=statuses,
         health=health,
         dags={dag["dag_id"] for dag in listed},
+        listening=sockets,
         secrets=(password, keep_secrets(home).password),
         orphans=orphans,
         overlapping=overlapping,
+        elsewhere=elsewhere,
         looked=looked,
         again=again,
         hurt=hurt,
@@ -178,17 +211,41 @@ def test_pages_login_and_the_way_out_are_printed(story: Story) -> None:
     assert str(story.folder / "logs") in story.first.stdout
 
 
+def test_the_last_line_says_what_to_open_and_how_to_end_it(story: Story) -> None:
+    page = f"{story.states[0].services[API_SERVER].url}/plugin/monitoring/monitoring/"
+    *_, last = story.first.stdout.splitlines()
+    assert last.startswith(f"Open {page} and log in as {USER}; ")
+    assert last.endswith(f" down --folder {story.folder} ends it all.")
+
+
 def test_all_listen_on_loopback_alone(story: Story) -> None:
-    for service in story.states[0].services.values():
-        assert service.url is None or service.url.startswith("http://127.0.0.1:")
+    urls = [service.url for service in story.states[0].services.values() if service.url]
+    assert {port for _, port in story.listening} >= {urlsplit(url).port for url in urls}
+    assert {address for address, _ in story.listening} == {"127.0.0.1"}
+
+
+def test_of_two_starts_at_once_one_starts_and_the_other_waits_for_it(story: Story) -> None:
+    assert story.rival.returncode == 0, story.rival.stdout
+    told = f"Being started by another make up in {story.folder}."
+    assert story.rival.stdout.splitlines()[0] == told
+    assert table_of(story.rival) == table_of(story.first)
+    assert told not in story.first.stdout
 
 
 def test_a_second_start_says_that_it_runs_and_where(story: Story) -> None:
     assert story.overlapping.returncode == 0
     lines = story.overlapping.stdout.splitlines()
     assert lines[0] == f"Already running in {story.folder}."
-    table = story.first.stdout[story.first.stdout.index("Monitors  ") :]
-    assert table in story.overlapping.stdout
+    assert table_of(story.overlapping) == table_of(story.first)
+
+
+def test_a_second_start_on_another_port_says_that_it_gets_the_old_one(story: Story) -> None:
+    assert story.elsewhere.returncode == 0
+    assert story.elsewhere.stdout.splitlines()[0] == (
+        f"Already running in {story.folder}, with airflow on another port than asked for;"
+        " to change that, make down first."
+    )
+    assert table_of(story.elsewhere) == table_of(story.first)
 
 
 def test_the_database_can_be_looked_at_meanwhile(story: Story) -> None:
@@ -203,6 +260,7 @@ def test_a_killed_supervisor_leaves_nothing_that_the_next_start_cannot_end(story
     new = {service.pid for service in after.services.values()}
     assert not any(runs(pid) for pid in old - new)
     assert after.pid != before.pid
+    assert port_of(after) == port_of(before)
 
 
 def test_the_password_is_kept_over_restarts(story: Story) -> None:
@@ -296,6 +354,15 @@ def test_a_state_of_another_process_with_the_same_id_is_not_believed(tmp_path: P
     assert not home.state.exists()
 
 
+def test_a_running_demo_is_not_ended_and_says_what_ends_it(tmp_path: Path) -> None:
+    with claim(tmp_path / ".demo") as home:
+        done = run_action(home.root, "down")
+    assert done.returncode == 1
+    assert done.stdout == (
+        f"a demo is running in {home.root}; it ends by itself, or by Ctrl-C where it was started\n"
+    )
+
+
 # --- ports ----------------------------------------------------------------------------------------
 def test_a_usual_port_that_is_taken_is_replaced_by_a_free_one() -> None:
     with socket.socket() as usual:
@@ -314,6 +381,14 @@ def test_a_usual_port_that_is_taken_is_replaced_by_a_free_one() -> None:
 def test_what_is_no_port_is_refused(port: int) -> None:
     with pytest.raises(UnusablePort, match=f"{port} is no port for mlflow"):
         Ports(mlflow=port).choose()
+
+
+@pytest.mark.parametrize("text", ["http", "99999"])
+def test_what_is_no_port_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    started = run_action(tmp_path / ".demo", "up", f"--airflow-port={text}")
+    assert started.returncode == 1
+    told = f"{text} is no port for airflow; name one from 1 to 65535, or 0 for any\n"
+    assert started.stdout == told
 
 
 def test_one_port_for_two_servers_is_refused() -> None:

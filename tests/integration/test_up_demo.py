@@ -38,6 +38,13 @@ def test_a_demo_runs_first_where_there_is_none(airflow_stack: AirflowStack) -> N
     assert count >= WINDOWS * len(MONITORS)
 
 
+def test_a_demo_that_runs_first_does_not_say_goodbye(airflow_stack: AirflowStack) -> None:
+    for words in ("nothing is left running", "(ended; this opens psql on it:)", "held them until"):
+        assert words not in airflow_stack.output
+    *_, last = airflow_stack.output.splitlines()
+    assert last.startswith(f"Open {airflow_stack.airflow}/")
+
+
 def test_the_scheduler_goes_on_after_the_demos_runs(airflow_stack: AirflowStack) -> None:
     ends = windows_in(airflow_stack.folder)
     for monitor in MONITORS:
