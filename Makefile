@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 # More or fewer test processes: make test WORKERS=4; some tests only: make test TESTS=tests/unit
-WORKERS ?= 2
+WORKERS ?= 3
 TESTS ?= tests
 # Other ports than the usual ones: make up AIRFLOW_PORT=8090 MLFLOW_PORT=0 (0 is any free one)
 AIRFLOW_PORT ?=

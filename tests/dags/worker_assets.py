@@ -136,6 +136,8 @@ def extra_links(dag_id: str) -> dict[str, dict[str, str]]:
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.serialization.serialized_objects import DagSerialization
 
+    # As the API server has it: a scheduler, which a run in this process is too, leaves links out.
+    DagSerialization._load_operator_extra_links = True
     bag = BundleDagBag(dag_folder=str(DAGS), bundle_path=DAGS, bundle_name="dags-folder")
     dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(bag.dags[dag_id]))
     return {
