@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from _markup import printable
 from airflow.sdk import Asset, AssetAlias, Context
 
 if TYPE_CHECKING:
@@ -91,4 +92,5 @@ def _extra(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _short(name: str) -> str:
+    name = printable(name)  # Airflow's database refuses some of what a column may be called
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

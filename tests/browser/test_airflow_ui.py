@@ -19,6 +19,7 @@ WINE_DAG = f"monitor__{WINE}"
 DASH = "\N{EN DASH}"
 # Airflow looks for new files every few seconds, and the file that makes the Dags is parsed then.
 PARSED_MILLISECONDS = 60_000
+LISTED_MILLISECONDS = 150_000
 
 
 def test_a_wrong_password_stays_out(stranger: AirflowUi, airflow_stack: AirflowStack) -> None:
@@ -45,10 +46,10 @@ def test_the_list_of_dags_names_monitors_models_and_owners(ui: AirflowUi) -> Non
     ui.goto("/dags")
     for name in ("Extract MLflow runs", "Maintain the stores", f"Monitor {DIABETES}"):
         expect(ui.page.get_by_role("link", name=name, exact=True)).to_be_visible()
-    expect(ui.page.get_by_role("link", name=f"model:{WINE}")).to_be_visible()
+    expect(ui.page.get_by_role("link", name=f"model:{WINE}").first).to_be_visible()
     expect(ui.page.get_by_role("link", name="owner:demo@example.com").first).to_be_visible()
     ui.shot("dags")
-    ui.page.get_by_role("link", name=f"model:{WINE}").click()
+    ui.page.get_by_role("link", name=f"model:{WINE}").first.click()
     expect(ui.page.get_by_role("link", name=f"Monitor {WINE}", exact=True)).to_be_visible()
     expect(ui.page.get_by_role("link", name=f"Monitor {DIABETES}", exact=True)).to_be_hidden()
 
@@ -344,7 +345,9 @@ def test_an_asset_tells_of_each_judged_window(
     ui: AirflowUi, triggered: Triggered, airflow_stack: AirflowStack
 ) -> None:
     ui.goto("/assets")
-    expect(ui.page.get_by_role("link", name=f"x-monitoring://{WINE}/alert")).to_be_visible()
+    # The scheduler looks once a minute which assets that came by an alias are to be listed.
+    alerts = ui.page.get_by_role("link", name=f"x-monitoring://{WINE}/alert")
+    ui.wait_for(alerts, LISTED_MILLISECONDS)
     ui.shot("assets")
     ui.page.get_by_role("link", name=f"x-monitoring://{WINE}", exact=True).click()
     ui.page.get_by_role("link", name=WINE_DAG).first.wait_for()
