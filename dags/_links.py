@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from airflow.sdk import BaseOperator, BaseOperatorLink, BaseXCom, XComArg
 from airflow.sdk.configuration import conf
 from airflow.sdk.types import TaskInstanceKey
 
 from monitoring_jobs.errors import InvalidSettings
-from monitoring_jobs.links import Links
+from monitoring_jobs.links import Links, root_path
 from monitoring_jobs.settings import Settings
 
 
@@ -19,8 +17,7 @@ def links() -> Links:
     Paths, because a page of Airflow may be reached by several names. A variable that is malformed
     costs links, not Dags: the tasks complain of it.
     """
-    path = urlsplit(conf.get("api", "base_url", fallback="") or "").path
-    airflow = f"/{path.strip('/')}/" if path.strip("/") else "/"
+    airflow = root_path(conf.get("api", "base_url", fallback=None))
     try:
         settings = Settings.load()
         return Links(airflow=airflow, mlflow=settings.mlflow_page, grafana=settings.grafana_page)

@@ -8,9 +8,8 @@ from pathlib import Path
 from _broken_monitors import name_of
 from airflow.sdk import get_parsing_context
 
+from monitoring_jobs.links import DAG_PREFIX
 from monitoring_jobs.monitor_files import MonitorFile, load_folder, load_mentioning
-
-_PREFIX = "monitor__"
 
 
 def files_to_build(folder: Path) -> Iterator[tuple[MonitorFile, str]]:
@@ -21,7 +20,7 @@ def files_to_build(folder: Path) -> Iterator[tuple[MonitorFile, str]]:
     """
     wanted = get_parsing_context().dag_id
     if wanted is not None:
-        mentioning = load_mentioning(folder, wanted.removeprefix(_PREFIX))
+        mentioning = load_mentioning(folder, wanted.removeprefix(DAG_PREFIX))
         found = [(file, dag_id) for file, dag_id in dag_ids(mentioning) if dag_id == wanted]
         if found:
             yield from found
@@ -34,12 +33,12 @@ def dag_ids(files: Sequence[MonitorFile]) -> Iterator[tuple[MonitorFile, str]]:
 
     A broken file whose name would take the id of another Dag gets a number.
     """
-    taken = {f"{_PREFIX}{file.spec.name}" for file in files if file.spec}
+    taken = {f"{DAG_PREFIX}{file.spec.name}" for file in files if file.spec}
     for file in files:
         if file.spec:
-            yield file, f"{_PREFIX}{file.spec.name}"
+            yield file, f"{DAG_PREFIX}{file.spec.name}"
             continue
-        wanted = dag_id = f"{_PREFIX}{name_of(file)}"
+        wanted = dag_id = f"{DAG_PREFIX}{name_of(file)}"
         number = 2
         while dag_id in taken:
             dag_id, number = f"{wanted}__{number}", number + 1

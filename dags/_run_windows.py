@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from _scheduled_runs import run_as_scheduled, store_dags
 
+from monitoring_jobs.links import DAG_PREFIX
 from monitoring_jobs.monitor_files import load_folder
 from monitoring_jobs.windows import Window, windows_between
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 FOLDER = Path(__file__).resolve().parent
-PREFIX = "monitor__"
 BUNDLE = "dags-folder"  # Airflow's own name for the folder of its setting
 
 
@@ -61,7 +61,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--retries", type=int, default=0, help="per task; default: none")
     asked = parser.parse_args(arguments)
     for dag_id in asked.dag:
-        if dag_id.startswith(PREFIX) and (asked.start is None or asked.end is None):
+        if dag_id.startswith(DAG_PREFIX) and (asked.start is None or asked.end is None):
             parser.error(f"{dag_id} needs --start and --end")
     return asked
 
@@ -102,7 +102,7 @@ def _windows(dag_id: str, start: datetime | None, end: datetime | None) -> Itera
     from _shared import monitors_folder
 
     specs = {
-        f"{PREFIX}{file.spec.name}": file.spec
+        DAG_PREFIX + file.spec.name: file.spec
         for file in load_folder(monitors_folder())
         if file.spec
     }

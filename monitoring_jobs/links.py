@@ -7,9 +7,21 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from monitoring_jobs.windows import Window
 
+# A monitor's Dag is called after it.
+DAG_PREFIX = "monitor__"
 # Where the report browser is mounted, and the name under which Airflow frames it.
 PAGES = "monitoring"
 _DASHBOARD = "evidently-drift"
+
+
+def root_path(base_url: str | None) -> str:
+    """Return the path at which Airflow lives on its host, ending in ``/``.
+
+    Args:
+        base_url: Airflow's ``[api] base_url``; without one it lives at the root.
+    """
+    path = urlsplit(base_url or "").path.strip("/")
+    return f"/{path}/" if path else "/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,7 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from monitoring_jobs.evaluation_ids import MONITOR_NAME, parse_evaluation_id
-
-DAG = "monitor__"
+from monitoring_jobs.links import DAG_PREFIX
 
 _DAG_ID = re.compile(r"[\w.-]{1,250}")
 
@@ -56,7 +55,7 @@ def require_monitor(user: BaseUser, name: str) -> None:
     """Refuse who may not read a monitor's Dag, whether there is one or not."""
     if not MONITOR_NAME.fullmatch(name):
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    require_dag(user, DAG + name)
+    require_dag(user, DAG_PREFIX + name)
 
 
 def require_evaluation(user: BaseUser, evaluation_id: str) -> None:
@@ -70,14 +69,14 @@ def require_evaluation(user: BaseUser, evaluation_id: str) -> None:
 
 def may_read(user: BaseUser, names: Collection[str]) -> set[str]:
     """Return the monitors among these names whose Dag a user may read."""
-    dag_ids = [DAG + name for name in names]
+    dag_ids = [DAG_PREFIX + name for name in names]
     teams = DagModel.get_dag_id_to_team_name_mapping(dag_ids)
     by_team: defaultdict[str | None, set[str]] = defaultdict(set)
     for dag_id in dag_ids:
         by_team[teams.get(dag_id)].add(dag_id)
     manager = get_auth_manager()
     return {
-        dag_id.removeprefix(DAG)
+        dag_id.removeprefix(DAG_PREFIX)
         for team, ids in by_team.items()
         for dag_id in manager.filter_authorized_dag_ids(
             dag_ids=ids, user=user, method="GET", team_name=team

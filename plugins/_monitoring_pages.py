@@ -13,7 +13,6 @@ from urllib.parse import quote
 import anyio
 import anyio.to_thread
 from _monitoring_access import (
-    DAG,
     EVERY_PAGE,
     User,
     is_known,
@@ -26,7 +25,7 @@ from _monitoring_settings import RememberedBrowser
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from monitoring_jobs.browser import Page, error_page
+from monitoring_jobs.browser import Page, elsewhere, error_page
 from monitoring_jobs.errors import (
     InvalidSettings,
     MissingDependency,
@@ -34,6 +33,7 @@ from monitoring_jobs.errors import (
     SchemaMismatch,
 )
 from monitoring_jobs.evaluation_ids import MONITOR_NAME
+from monitoring_jobs.links import DAG_PREFIX
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +42,6 @@ _RUN_ID = re.compile(r"[^\x00-\x1f\x7f]{1,250}")
 # Threads of our own: a database that hangs must not take those of Airflow's pages.
 _THREADS = 8
 
-_HEADERS = {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
-    ),
-}
 _REFUSALS = {
     HTTPStatus.UNAUTHORIZED: ("Log in first", "Log in to Airflow, then open this page again."),
     HTTPStatus.FORBIDDEN: (
@@ -83,67 +74,48 @@ async def evaluations(request: Request, user: User) -> Response:
 @router.get("/monitors/{name}")
 async def monitor(name: str, request: Request, user: User) -> Response:
     """One monitor and its windows."""
-
-    def make() -> Page:
-        require_monitor(user, name)
-        return browser.get().monitor(name, dict(request.query_params))
-
-    return await _answer(request, make)
+    query = dict(request.query_params)
+    readable = functools.partial(require_monitor, user, name)
+    return await _answer(request, lambda: browser.get().monitor(name, query), after=readable)
 
 
 @router.get("/monitors/{name}/latest")
 async def latest_report(name: str, request: Request, user: User) -> Response:
     """The way to the report of a monitor's newest window."""
-
-    def make() -> Page:
-        require_monitor(user, name)
-        return browser.get().latest_report(name)
-
-    return await _answer(request, make)
+    readable = functools.partial(require_monitor, user, name)
+    return await _answer(request, lambda: browser.get().latest_report(name), after=readable)
 
 
 @router.get("/evaluations/{evaluation_id}")
 async def evaluation(evaluation_id: str, request: Request, user: User) -> Response:
     """One evaluation and its measurements."""
-
-    def make() -> Page:
-        require_evaluation(user, evaluation_id)
-        return browser.get().evaluation(evaluation_id, dict(request.query_params))
-
-    return await _answer(request, make)
+    query = dict(request.query_params)
+    readable = functools.partial(require_evaluation, user, evaluation_id)
+    return await _answer(
+        request, lambda: browser.get().evaluation(evaluation_id, query), after=readable
+    )
 
 
 @router.get("/evaluations/{evaluation_id}/report")
 async def report(evaluation_id: str, request: Request, user: User) -> Response:
     """The report of an evaluation."""
-
-    def make() -> Page:
-        require_evaluation(user, evaluation_id)
-        return browser.get().report(evaluation_id)
-
-    return await _answer(request, make)
+    readable = functools.partial(require_evaluation, user, evaluation_id)
+    return await _answer(request, lambda: browser.get().report(evaluation_id), after=readable)
 
 
 @router.get("/drafts/{evaluation_id}")
 async def draft(evaluation_id: str, request: Request, user: User) -> Response:
     """One evaluation that was not published."""
-
-    def make() -> Page:
-        require_evaluation(user, evaluation_id)
-        return browser.get().draft(evaluation_id, dict(request.query_params))
-
-    return await _answer(request, make)
+    query = dict(request.query_params)
+    readable = functools.partial(require_evaluation, user, evaluation_id)
+    return await _answer(request, lambda: browser.get().draft(evaluation_id, query), after=readable)
 
 
 @router.get("/drafts/{evaluation_id}/report")
 async def draft_report(evaluation_id: str, request: Request, user: User) -> Response:
     """The report of an evaluation that was not published."""
-
-    def make() -> Page:
-        require_evaluation(user, evaluation_id)
-        return browser.get().draft_report(evaluation_id)
-
-    return await _answer(request, make)
+    readable = functools.partial(require_evaluation, user, evaluation_id)
+    return await _answer(request, lambda: browser.get().draft_report(evaluation_id), after=readable)
 
 
 @router.get("/run")
@@ -165,11 +137,11 @@ async def dag(request: Request, user: User, dag_id: str = "") -> Response:
 
     def make() -> Page:
         require_dag(user, dag_id)
-        name = dag_id.removeprefix(DAG)
+        name = dag_id.removeprefix(DAG_PREFIX)
         if name == dag_id or not MONITOR_NAME.fullmatch(name):
             text = "This Dag evaluates no monitor; those that do are called monitor__ and a name."
             return _message(request, HTTPStatus.NOT_FOUND, "No monitor", text)
-        return Page(HTTPStatus.SEE_OTHER, "", {"location": f"monitors/{quote(name)}"})
+        return elsewhere(f"monitors/{quote(name)}")
 
     return await _answer(request, make)
 
@@ -192,14 +164,25 @@ def _threads() -> anyio.CapacityLimiter:
     return anyio.CapacityLimiter(_THREADS)
 
 
-async def _answer(request: Request, make: Callable[[], Page]) -> Response:
-    """Check and make a page in a thread."""
-    page = await anyio.to_thread.run_sync(_page, request, make, limiter=_threads())
+async def _answer(
+    request: Request, make: Callable[[], Page], *, after: Callable[[], None] | None = None
+) -> Response:
+    """Make a page in a thread.
+
+    Args:
+        request: What was asked for.
+        make: Makes the page.
+        after: Refuses whoever may not see it, before anything is looked up; lists ask for each of
+            their rows instead.
+    """
+    page = await anyio.to_thread.run_sync(_page, request, make, after, limiter=_threads())
     return _response(page)
 
 
-def _page(request: Request, make: Callable[[], Page]) -> Page:
+def _page(request: Request, make: Callable[[], Page], after: Callable[[], None] | None) -> Page:
     try:
+        if after is not None:
+            after()
         return make()
     except HTTPException:
         raise
@@ -231,7 +214,7 @@ def _message(request: Request, status: HTTPStatus, title: str, text: str) -> Pag
 
 def _response(page: Page, more: Mapping[str, str] | None = None) -> Response:
     headers = {name.lower(): value for name, value in page.headers.items()}
-    return Response(page.body, page.status, _HEADERS | headers | dict(more or {}))
+    return Response(page.body, page.status, headers | dict(more or {}))
 
 
 async def _refused(request: Request, exc: Exception) -> Response:

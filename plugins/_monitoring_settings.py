@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow.configuration import conf
 from airflow.sdk import Connection
@@ -18,7 +17,7 @@ from monitoring_jobs.connection_urls import (
     http_url,
     storage_options,
 )
-from monitoring_jobs.links import Links
+from monitoring_jobs.links import Links, root_path
 from monitoring_jobs.settings import Settings
 
 READER = "monitoring_postgres_reader"
@@ -68,7 +67,7 @@ def _settings() -> Settings:
 
 
 def _links(settings: Settings) -> Links:
-    root = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/") + "/"
+    root = root_path(conf.get("api", "base_url", fallback=None))
     return Links(airflow=root, mlflow=settings.mlflow_page, grafana=settings.grafana_page)
 
 

@@ -23,7 +23,7 @@ from monitoring_jobs.browser.requests import asked, page_number, selection
 from monitoring_jobs.browser.stored import Stored, judged
 from monitoring_jobs.browser.values import FAILURES, Attention, Judged, Selection, Span
 from monitoring_jobs.evaluation_ids import parse_evaluation_id, parse_window_id
-from monitoring_jobs.links import Links
+from monitoring_jobs.links import DAG_PREFIX, Links
 from monitoring_jobs.results import DagRunRef, Evaluation
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.windows import Window
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 Query = Mapping[str, str]
 
 _EMPTY: Query = MappingProxyType({})
-_DAG = "monitor__"
 _NO_EVALUATION = "There is no such evaluation. Maintenance may have removed it."
 _NO_REPORT = "This evaluation has no report, or it was removed."
 _ALWAYS = Span()
@@ -185,7 +184,7 @@ class Browser:
     def dag_run(self, dag_id: str, run_id: str) -> Page:
         """Return the tab of a Dag run: what it judged, what failed, and the report."""
         run = DagRunRef(dag_id=dag_id, run_id=run_id)
-        monitor = dag_id.removeprefix(_DAG)
+        monitor = dag_id.removeprefix(DAG_PREFIX)
         is_monitor = monitor != dag_id
         to = Addresses(links=self._links, root="", is_tab=True)
         if not is_monitor or not _is_storable(run):

@@ -40,6 +40,7 @@ from monitoring_jobs.browser.requests import Asked
 from monitoring_jobs.browser.trend import summary, trend
 from monitoring_jobs.browser.values import Attempt, Attention, Mark
 from monitoring_jobs.evaluation_ids import window_id
+from monitoring_jobs.links import DAG_PREFIX
 from monitoring_jobs.results import Evaluation
 
 PAGE = 50
@@ -90,7 +91,7 @@ def monitor_page(found: Overview, asked: Asked, to: Addresses, *, is_first: bool
         elsewhere(
             {
                 "Newest report": _report(newest, to),
-                "Dag": to.dag(f"monitor__{found.name}"),
+                "Dag": to.dag(DAG_PREFIX + found.name),
                 "Grafana": to.grafana(found.name),
             }
         ),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2's own name
 
 _OPEN = ("-infinity", "infinity")
-_PARTS = ("columns", "filters")
+_PARTS = ("columns", "filters", "attempt")
 
 
 @cache

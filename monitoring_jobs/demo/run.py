@@ -43,6 +43,7 @@ from monitoring_jobs.demo.services import (
 from monitoring_jobs.demo.signals import orderly_end
 from monitoring_jobs.demo.verdicts import Verdict, read_extracted, read_verdicts
 from monitoring_jobs.errors import TerminalError
+from monitoring_jobs.links import DAG_PREFIX
 from monitoring_jobs.windows import Window
 
 EXTRACT = "extract_mlflow_runs"
@@ -159,7 +160,7 @@ class _Demo:
 
     def _run_dags(self, processes: Processes, env: Mapping[str, str]) -> None:
         """Extract, then judge and publish every window: two processes for two cores."""
-        wine, diabetes = f"monitor__{WINE}", f"monitor__{DIABETES}"
+        wine, diabetes = DAG_PREFIX + WINE, DAG_PREFIX + DIABETES
         chains = [
             DagProcess("dags-1", (EXTRACT, wine), self.span, env),
             DagProcess("dags-2", (diabetes,), self.span, env),

@@ -22,6 +22,7 @@ from monitoring_jobs.demo.services import (
     pushgateway_command,
     pushgateway_program,
 )
+from monitoring_jobs.links import DAG_PREFIX
 from monitoring_jobs.monitor_files import load_folder
 
 _JOBS_DAGS = ("extract_mlflow_runs", "maintain_store")
@@ -93,7 +94,7 @@ def _airflow(
 ) -> list[Part]:
     url = _url(port)
     api = airflow.Api(url, known.password)
-    dags = {f"monitor__{file.spec.name}" for file in load_folder(monitors) if file.spec}
+    dags = {DAG_PREFIX + file.spec.name for file in load_folder(monitors) if file.spec}
     waiting = {*dags, *_JOBS_DAGS}
 
     def beats(job: str) -> bool:

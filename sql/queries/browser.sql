@@ -324,17 +324,19 @@ WHERE
 GROUP BY check_name, COALESCE(detail ->> 'reason', '')
 ORDER BY COUNT(*) DESC, check_name COLLATE "C", COALESCE(detail ->> 'reason', '') COLLATE "C";
 
+-- name: attempt
+attempts.monitor,
+attempts.window_start,
+attempts.window_end,
+attempts.outcome,
+attempts.error,
+attempts.recorded_at,
+attempts.dag_id,
+attempts.dag_run_id
+
 -- name: failed_attempts
 -- What went wrong for a monitor lately, the newest windows first.
-SELECT
-    monitor,
-    window_start,
-    window_end,
-    outcome,
-    error,
-    recorded_at,
-    dag_id,
-    dag_run_id
+SELECT {attempt}
 FROM attempts
 WHERE monitor = %(monitor)s AND outcome = 'error'
 ORDER BY window_end DESC, recorded_at DESC
@@ -342,15 +344,7 @@ LIMIT %(limit)s;
 
 -- name: window_attempts
 -- Every execution for one window, newest first.
-SELECT
-    monitor,
-    window_start,
-    window_end,
-    outcome,
-    error,
-    recorded_at,
-    dag_id,
-    dag_run_id
+SELECT {attempt}
 FROM attempts
 WHERE
     monitor = %(monitor)s
@@ -361,15 +355,7 @@ LIMIT %(limit)s;
 
 -- name: run_attempts
 -- What one Dag run did, the newest windows first.
-SELECT
-    monitor,
-    window_start,
-    window_end,
-    outcome,
-    error,
-    recorded_at,
-    dag_id,
-    dag_run_id
+SELECT {attempt}
 FROM attempts
 WHERE dag_id = %(dag_id)s AND dag_run_id = %(dag_run_id)s
 ORDER BY window_end DESC, window_start DESC, id DESC

@@ -55,19 +55,23 @@ def airflow_environment(home: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a migrated metadata database."""
-    home = tmp_path_factory.mktemp("airflow")
+def migrated(home: Path) -> Path:
+    """Return a folder after it got an empty metadata database."""
     subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"],
         env=airflow_environment(home),
         cwd=home,
         check=True,
         capture_output=True,
-        timeout=180,
+        timeout=300,
     )
     return home
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a migrated metadata database."""
+    return migrated(tmp_path_factory.mktemp("airflow"))
 
 
 @dataclass

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from monitoring_jobs.demo.ports import free_port
 from monitoring_jobs.demo.processes import Processes
 from tests.dags.conftest import PROJECT, airflow_environment, rows, write_monitor
 from tests.fixtures.mail_server import MailServer, mail_server
@@ -117,6 +117,13 @@ class Stack:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def answers(self) -> bool:
+        """Say whether the API server is there: Dags can have runs before it is."""
+        try:
+            return bool(_json(urllib.request.Request(f"{self.url}/api/v2/version")))
+        except urllib.error.URLError:
+            return False
+
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Ask the REST API."""
         token = _json(urllib.request.Request(f"{self.url}/auth/token"))["access_token"]
@@ -141,9 +148,7 @@ def stack(
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         metadata = postgres_server.url(postgres_server.create_database())
         results = postgres_server.url(postgres_server.create_database(template=_migrated_template))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         env = environment(home, metadata, port) | {
             "MONITORING_DATABASE_URL": results,
             "MONITORING_NOTIFY_EMAIL": "ops@example.com",
@@ -166,6 +171,7 @@ def stack(
                 processes.start(name, [*AIRFLOW, *arguments], env=env, cwd=home)
                 for name, arguments in commands.items()
             ]
+            running.until(running.answers, "the API server")
             yield running
 
 

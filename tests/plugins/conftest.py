@@ -18,10 +18,11 @@ from urllib.parse import quote
 import pytest
 
 from monitoring_jobs.database import migrate
+from monitoring_jobs.demo.ports import free_port
 from monitoring_jobs.reports.store import ReportStore, drafts
 from monitoring_jobs.results import DagRunRef, Evaluation, Status
 from monitoring_jobs.sinks.postgres import PostgresSink
-from tests.dags.conftest import PROJECT, airflow_environment
+from tests.dags.conftest import PROJECT, airflow_environment, migrated
 from tests.fixtures.evaluations import day, drift, make_evaluation
 from tests.fixtures.postgres import Server, running_server
 
@@ -101,26 +102,10 @@ class ApiServer:
         return self.tokens[user]
 
 
-def free_port() -> int:
-    """Return a port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an empty metadata database, to be copied."""
-    home = tmp_path_factory.mktemp("home")
-    subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=airflow_environment(home),
-        cwd=home,
-        check=True,
-        capture_output=True,
-        timeout=300,
-    )
-    return home
+    return migrated(tmp_path_factory.mktemp("home"))
 
 
 def server_environment(home: Path, **more: str) -> dict[str, str]:
