@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow.sdk import Connection
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
@@ -82,6 +83,9 @@ def settings_from_connections(spec: MonitorSpec | None = None) -> Settings:
         if (connection := _connection(name)) is not None
     }
     settings = Settings.load(**found)
+    if settings.airflow_url is None:
+        address = conf.get("api", "base_url", fallback=None) or None
+        settings = settings.model_copy(update={"airflow_url": address})
     _mask(settings)
     return settings
 

@@ -135,6 +135,7 @@ def _judge(
         measurements=tuple(measurements),
         owner=spec.owner,
         sinks=_sinks(spec),
+        due_at=spec.due_after(window),
     )
 
 

@@ -64,7 +64,7 @@ def maintain(
         settings: Where the stores are. The writer's database URL suffices.
         now: The present.
         monitors: Names of all monitors that have a file, broken ones included; gauges of any other
-            monitor are removed. None or empty removes none.
+            monitor are removed, and dashboards leave it out. None or empty removes none.
         retention: Age at which evaluations leave the database, in whole months (UTC): the windows
             of a month go together once the youngest that could be in it is older. None keeps all.
         report_retention: Age at which windows leave the report store. None keeps all.
@@ -78,6 +78,8 @@ def maintain(
     steps: dict[str, Step] = {}
     if settings.database_url is not None:
         url = settings.require_database_url()
+        if monitors:
+            steps["monitors"] = partial(_note_removed, url, sorted(monitors))
         if retention is not None:
             steps["retention"] = partial(_forget, url, now - retention)
         steps["partitions"] = partial(_create_partitions, url, now, months_ahead)
@@ -149,6 +151,16 @@ def _create_partitions(
 def _month(day: date, later: int = 0) -> date:
     months = day.year * 12 + day.month - 1 + later
     return date(months // 12, months % 12 + 1, 1)
+
+
+def _note_removed(url: str, monitors: list[str], summary: MaintenanceSummary) -> MaintenanceSummary:
+    from monitoring_jobs.database import queries, require_current_schema, transaction
+
+    with transaction(url) as connection, connection.cursor() as cursor:
+        require_current_schema(connection)
+        for name in ("note_removed_monitors", "note_present_monitors"):
+            cursor.execute(queries("maintain")[name], {"present": monitors})
+    return summary
 
 
 # --- the gauges -----------------------------------------------------------------------------------

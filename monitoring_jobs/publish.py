@@ -85,6 +85,9 @@ def publish_failure(
 ) -> None:
     """Make a failed evaluation visible: the failure's timestamp as a gauge, and an attempt row.
 
+    A window before the newest that was judged leaves the gauges alone, as its success would: the
+    failure would mute what is known of today, and no success of a backfill would ever end it.
+
     Args:
         monitor: Name of the monitor.
         settings: Where the sinks are.
@@ -100,7 +103,7 @@ def publish_failure(
 
     failures: dict[str, MonitoringError] = {}
     gauges = gauge_sink(settings)
-    if gauges is not None:
+    if gauges is not None and not _is_history(monitor, window, settings, at):
         with _collected("pushgateway", failures):
             gauges.write_failure(monitor, at)
     if settings.database_url is not None and window is not None and error is not None:
@@ -116,6 +119,19 @@ def publish_failure(
                 dag_run=dag_run,
             )
     _raise_any(failures)
+
+
+def _is_history(monitor: str, window: Window | None, settings: Settings, at: datetime) -> bool:
+    """Return whether a later window has been judged; a store that cannot tell hides no failure."""
+    from monitoring_jobs.reports.store import ReportStore
+
+    if window is None:
+        return False
+    try:
+        newest = ReportStore.open(settings.report_store).latest(monitor, by=at)
+    except MonitoringError:
+        return False
+    return newest is not None and newest.window.end > window.end
 
 
 @contextmanager
@@ -138,9 +154,11 @@ def _raise_any(failures: dict[str, MonitoringError]) -> None:
 
 # --- one function per sink ------------------------------------------------------------------------
 def _to_postgres(evaluation: Evaluation, settings: Settings, _html: str | None) -> str:
-    from monitoring_jobs.sinks.postgres import PostgresSink
+    from monitoring_jobs.sinks.postgres import PostgresSink, write_addresses
 
-    PostgresSink(settings.require_database_url()).write(evaluation)
+    url = settings.require_database_url()
+    PostgresSink(url).write(evaluation)
+    write_addresses(url, settings.addresses)
     return WRITTEN
 
 

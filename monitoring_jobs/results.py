@@ -194,6 +194,7 @@ class Evaluation:
         report: File name of the HTML report beside evaluation.json; None where none was rendered.
         sinks: Where the monitor file wants it published.
         dag_run: The Dag run that computed it; None outside Airflow.
+        due_at: When the evaluation of the window that follows should be there.
     """
 
     monitor: str
@@ -213,6 +214,7 @@ class Evaluation:
     report: str | None = None
     sinks: tuple[str, ...] = ("postgres", "pushgateway")
     dag_run: DagRunRef | None = None
+    due_at: datetime | None = None
 
     def __post_init__(self) -> None:
         seen: set[tuple[str, str, str, str]] = set()
@@ -255,6 +257,7 @@ class Evaluation:
             "sinks": list(self.sinks),
             "dag_run": self.dag_run
             and {"dag_id": self.dag_run.dag_id, "run_id": self.dag_run.run_id},
+            "due_at": self.due_at and utc_text(self.due_at),
             "measurements": [m.as_dict() for m in self.measurements],
         }
 
@@ -304,6 +307,7 @@ class Evaluation:
             computed_at=fields.instant("computed_at"),
             report=fields.text_or_none("report") if "report" in raw else None,
             dag_run=_dag_run(fields) if raw.get("dag_run") is not None else None,
+            due_at=fields.instant("due_at") if raw.get("due_at") is not None else None,
             measurements=tuple(map(Measurement.from_dict, fields.items("measurements"))),
             **optional,
         )

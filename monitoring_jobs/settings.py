@@ -35,6 +35,7 @@ class Settings(BaseSettings):
         pushgateway_url: Pushgateway; the old name PROMETHEUS_GATEWAY works too.
         textfile: File for node_exporter's textfile collector, written where no gateway is set.
         mlflow_url: MLflow as a browser reaches it, where that is not the tracking server's address.
+        airflow_url: Airflow as a browser reaches it; Dags know it without.
         grafana_url: Grafana as a browser reaches it.
         webhook_url: Receiver of evaluations as JSON; the old name PRAMATHUS_ENDPOINT works too.
         webhook_token: Bearer token of the webhook; the old name PRAMATHUS_API_KEY works too.
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     pushgateway_url: SecretStr | None = _called("PUSHGATEWAY_URL", "PROMETHEUS_GATEWAY")
     textfile: Path | None = None
     mlflow_url: str | None = None
+    airflow_url: str | None = None
     grafana_url: str | None = None
     webhook_url: SecretStr | None = _called("MONITORING_WEBHOOK_URL", "PRAMATHUS_ENDPOINT")
     webhook_token: SecretStr | None = _called("MONITORING_WEBHOOK_TOKEN", "PRAMATHUS_API_KEY")
@@ -142,6 +144,16 @@ class Settings(BaseSettings):
     def mlflow_page(self) -> str | None:
         """MLflow's user interface, free of logins; None where a browser has no address for it."""
         return _page(self.mlflow_url or self.mlflow_tracking_uri)
+
+    @property
+    def addresses(self) -> dict[str, str | None]:
+        """Where a browser finds the user interfaces, free of logins; None where nobody has said."""
+        airflow = _page(self.airflow_url)
+        return {
+            "airflow": airflow and f"{airflow.rstrip('/')}/",
+            "mlflow": self.mlflow_page,
+            "grafana": self.grafana_page,
+        }
 
     @property
     def grafana_page(self) -> str | None:

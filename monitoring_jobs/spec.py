@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -34,7 +34,7 @@ from monitoring_jobs.spec_rules import (
     text_at,
     value_at,
 )
-from monitoring_jobs.windows import Duration
+from monitoring_jobs.windows import Duration, Window
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Severity = Literal["ok", "warning", "failed"]
@@ -459,6 +459,15 @@ class MonitorSpec(_Part):
     def patience(self) -> Duration:
         """How long late rows are waited for."""
         return Duration.parse(self.delay)
+
+    def due_after(self, window: Window) -> datetime:
+        """Return when the evaluation of the window that follows should be there.
+
+        That is the end of the next period, plus the time that the file allows: its deadline, or
+        without one its delay.
+        """
+        allowed = Duration.parse(self.deadline) if self.deadline else self.patience
+        return self.boundaries.following(window.end) + allowed.nominal
 
     @property
     def spec_hash(self) -> str:

@@ -40,6 +40,8 @@ BEGIN
             ALTER ROLE monitoring_reader SET statement_timeout = '30s';
             ALTER ROLE monitoring_reader SET idle_in_transaction_session_timeout = '60s';
             ALTER ROLE monitoring_reader SET search_path = monitoring;
+            -- Plans over many partitions look dear, and compiling one takes longer than running it.
+            ALTER ROLE monitoring_reader SET jit = off;
         END IF;
     END LOOP;
     IF missing <> '{}' THEN

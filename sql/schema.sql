@@ -42,6 +42,8 @@ CREATE TABLE evaluation (
     -- The Airflow Dag run that computed it; NULL outside Airflow.
     dag_id             text,
     dag_run_id         text,
+    -- When the evaluation of the next window should be there.
+    due_at             timestamptz,
     PRIMARY KEY (monitor, window_start, window_end),
     CHECK (window_start < window_end)
 );
@@ -49,7 +51,7 @@ CREATE INDEX evaluation_window_end ON evaluation (window_end DESC, monitor);
 -- A monitor's newest windows, and from each monitor to the next one, without reading what lies
 -- between.
 CREATE INDEX evaluation_newest
-    ON evaluation (monitor, window_end DESC, window_start DESC) INCLUDE (status);
+    ON evaluation (monitor, window_end DESC, window_start DESC) INCLUDE (status, reference_id);
 
 -- One row per measurement. Partitioned by month of window_start; the default partition catches
 -- windows that no partition covers.
@@ -73,6 +75,12 @@ CREATE UNIQUE INDEX measurement_key ON measurement (
     monitor, window_start, window_end, check_name, metric,
     hashtextextended(column_name, 0), hashtextextended(segment, 0)
 );
+-- What dashboards ask over long times and many monitors (docs/decisions/0016-dashboard-views.md):
+-- what is not ok, and what is said of windows as a whole. Few measurements are either.
+CREATE INDEX measurement_not_ok
+    ON measurement (monitor, window_start, window_end, status) WHERE status <> 'ok';
+CREATE INDEX measurement_of_windows
+    ON measurement (metric, window_start, monitor) WHERE column_name = '';
 CREATE TABLE measurement_default PARTITION OF measurement DEFAULT;
 
 -- Every execution, append-only: written, refused as stale, or failed with its one-line error.
@@ -89,6 +97,7 @@ CREATE TABLE evaluation_attempt (
     recorded_at   timestamptz NOT NULL DEFAULT now(),
     dag_id        text,
     dag_run_id    text,
+    duration_seconds double precision,
     UNIQUE (monitor, window_start, window_end, attempt, outcome)
 );
 CREATE INDEX evaluation_attempt_dag_run ON evaluation_attempt (dag_id, dag_run_id);
@@ -188,6 +197,18 @@ CREATE TABLE mlflow_extraction (
     watermark        timestamptz NOT NULL,
     full_scan_at     timestamptz,
     extracted_at     timestamptz NOT NULL DEFAULT now()
+);
+
+-- Monitors whose file is gone: their results stay, but nobody is to be told that they are overdue.
+CREATE TABLE removed_monitor (
+    monitor     text PRIMARY KEY,
+    removed_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- Where the user interfaces are, for the links of dashboards.
+CREATE TABLE address (
+    name  text PRIMARY KEY,
+    url   text NOT NULL
 );
 
 -- What maintenance does to tables. The functions run with the rights of the tables' owner, so that

@@ -72,21 +72,20 @@ def _judge(scribe: Scribe, metric: str, score: Score, bound: Bound | None) -> Me
         return scribe.error(metric, score.problem)
     if score.problem and score.absence is Status.SKIPPED:
         return scribe.skip(metric, score.problem)
-    threshold, status = _bounded(score.value, bound)
+    side, threshold, status = _bounded(score.value, bound)
     detail: dict[str, Scalar] = {"n": score.n, **score.detail}
     if bound is not None:
-        detail |= {"min": bound.min, "max": bound.max}
+        detail |= {"min": bound.min, "max": bound.max, "bound": side}
     if score.problem and not scribe.caveat:
         detail["reason"] = score.problem
     return scribe.write(metric, score.value, threshold=threshold, status=status, detail=detail)
 
 
-def _bounded(value: float, bound: Bound | None) -> tuple[float | None, Status]:
-    """Return the end of the range that the value was held against, and the judgment."""
+def _bounded(value: float, bound: Bound | None) -> tuple[str | None, float | None, Status]:
+    """Return which end of the range the value was held against, that end, and the judgment."""
     if bound is None:
-        return None, Status.OK
-    if bound.min is not None and value < bound.min:
-        return bound.min, Status.FAILED
-    if bound.max is not None and value > bound.max:
-        return bound.max, Status.FAILED
-    return (bound.max if bound.min is None else bound.min), Status.OK
+        return None, None, Status.OK
+    if bound.max is not None and (bound.min is None or value > bound.max):
+        return "max", bound.max, Status.FAILED if value > bound.max else Status.OK
+    least = bound.min
+    return "min", least, Status.FAILED if least is not None and value < least else Status.OK

@@ -16,7 +16,7 @@ from monitoring_jobs.database.refusals import translated
 from monitoring_jobs.errors import InvalidSettings, SchemaMismatch
 
 _PORTS = re.compile(r"[\d,]*")
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The revision of sql/migrations that this code is written for."""
 
 # libpq's own defaults wait for two hours for a peer that is gone.

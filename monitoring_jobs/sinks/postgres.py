@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from monitoring_jobs.database import (
@@ -76,6 +76,7 @@ class PostgresSink:
                 outcome="written" if newer is None else "stale_attempt",
                 status=evaluation.status,
                 dag_run=evaluation.dag_run,
+                duration_seconds=evaluation.duration_seconds,
             )
         # Only now is the refusal itself on record.
         if newer is not None:
@@ -130,6 +131,28 @@ class PostgresSink:
             )
 
 
+def write_addresses(url: str, addresses: Mapping[str, str | None]) -> None:
+    """Keep where the user interfaces are, for the links of dashboards.
+
+    Args:
+        url: The database, as role writer.
+        addresses: By name: ``airflow``, ``mlflow``, ``grafana``; what is None stays as it is.
+
+    Raises:
+        SchemaMismatch: As ``PostgresSink.write``.
+        DatabaseUnavailable: As ``PostgresSink.write``.
+        DatabaseRefused: As ``PostgresSink.write``.
+    """
+    known = [{"name": name, "url": address} for name, address in addresses.items() if address]
+    if not known:
+        return
+    with transaction(url) as connection, connection.cursor() as cursor:
+        require_current_schema(connection)
+        # One order for everybody: two that write at once then wait, and never for each other.
+        for row in sorted(known, key=itemgetter("name")):
+            cursor.execute(queries("evaluation")["keep_address"], row)
+
+
 def _key(monitor: str, window: Window) -> dict[str, object]:
     return {
         "monitor": monitor,
@@ -155,6 +178,7 @@ def _replace(evaluation: Evaluation, cursor: Cursor, key: Mapping[str, object]) 
     blocks = queries("evaluation")
     cursor.execute(blocks["delete_measurements"], key)
     cursor.execute(blocks["delete_evaluation"], key)
+    cursor.execute(blocks["note_present"], key)
     row = _evaluation_row(evaluation)
     copy_rows(cursor, "evaluation", tuple(row), [tuple(row.values())])
     window = (evaluation.monitor, evaluation.window.start, evaluation.window.end)
@@ -183,6 +207,7 @@ def _evaluation_row(evaluation: Evaluation) -> dict[str, object]:
         "duration_seconds": evaluation.duration_seconds,
         "peak_memory_bytes": evaluation.peak_memory_bytes,
         "report": evaluation.report,
+        "due_at": evaluation.due_at,
         **_dag_run_columns(evaluation.dag_run),
     }
 
@@ -219,7 +244,7 @@ def _storable(evaluation: Evaluation) -> Sequence[Measurement]:
     return list(kept.values())
 
 
-def _add_attempt(
+def _add_attempt(  # noqa: PLR0913 - a keyword per column
     cursor: Cursor,
     key: Mapping[str, object],
     *,
@@ -229,6 +254,7 @@ def _add_attempt(
     status: Status | None = None,
     error: str | None = None,
     dag_run: DagRunRef | None = None,
+    duration_seconds: float | None = None,
 ) -> None:
     cursor.execute(
         queries("evaluation")["add_attempt"],
@@ -239,6 +265,7 @@ def _add_attempt(
             "outcome": outcome,
             "status": None if status is None else str(status),
             "error": error,
+            "duration_seconds": duration_seconds,
             **_dag_run_columns(dag_run),
         },
     )

@@ -28,13 +28,22 @@ WHERE
     AND window_start = %(window_start)s
     AND window_end = %(window_end)s;
 
+-- name: note_present
+-- What writes results is no monitor of the past.
+DELETE FROM removed_monitor WHERE monitor = %(monitor)s;
+
 -- name: add_attempt
 -- Publishing one attempt twice is one attempt.
 INSERT INTO evaluation_attempt (
     monitor, window_start, window_end, attempt, computed_at, outcome, status, error, dag_id,
-    dag_run_id
+    dag_run_id, duration_seconds
 ) VALUES (
     %(monitor)s, %(window_start)s, %(window_end)s, %(attempt)s, %(computed_at)s,
-    %(outcome)s, %(status)s, %(error)s, %(dag_id)s, %(dag_run_id)s
+    %(outcome)s, %(status)s, %(error)s, %(dag_id)s, %(dag_run_id)s,
+    %(duration_seconds)s
 )
 ON CONFLICT DO NOTHING;
+
+-- name: keep_address
+INSERT INTO address (name, url) VALUES (%(name)s, %(url)s)
+ON CONFLICT (name) DO UPDATE SET url = excluded.url WHERE address.url <> excluded.url;

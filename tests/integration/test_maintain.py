@@ -22,7 +22,7 @@ from monitoring_jobs.settings import Settings
 from monitoring_jobs.sinks.postgres import PostgresSink
 from monitoring_jobs.sinks.pushgateway import PushgatewaySink, TextfileSink
 from monitoring_jobs.windows import Window
-from tests.fixtures.evaluations import make_evaluation
+from tests.fixtures.evaluations import day, make_evaluation
 from tests.fixtures.postgres import Gate, rows
 from tests.fixtures.pushgateway import scrape
 
@@ -256,6 +256,25 @@ def test_f45_gauges_of_a_removed_monitor_are_deleted(
     assert not shown & {"removed_from_database", "removed_from_store"}
 
 
+def test_f45_removed_monitor_is_noted_until_its_file_or_a_result_is_back(
+    settings: Settings, writer_url: str, database_url: str
+) -> None:
+    def removed() -> set[str]:
+        return {name for (name,) in rows(database_url, "SELECT monitor FROM removed_monitor")}
+
+    sink = PostgresSink(writer_url)
+    for name in ("kept", "renamed", "retired"):
+        sink.write(make_evaluation(monitor=name))
+    maintain(settings, now=NOW)
+    assert removed() == set()
+    maintain(settings, now=NOW, monitors=["kept"])
+    assert removed() == {"renamed", "retired"}
+    maintain(settings, now=NOW, monitors=["kept", "renamed"])
+    assert removed() == {"retired"}
+    sink.write(make_evaluation(monitor="retired", window=day(1)))
+    assert removed() == set()
+
+
 @pytest.mark.parametrize("monitors", [None, ()])
 def test_f45_no_gauge_is_deleted_while_the_monitors_are_unknown(
     settings: Settings, writer_url: str, tmp_path: Path, monitors: tuple[str, ...] | None
@@ -340,7 +359,7 @@ def test_f42_all_failures_are_named(settings: Settings, empty_database_url: str)
     )
     with pytest.raises(SinksFailed) as caught:
         maintain(worse, now=NOW, monitors=["other"])
-    assert set(caught.value.errors) == {"partitions", "gauges"}
+    assert set(caught.value.errors) == {"monitors", "partitions", "gauges"}
 
 
 def test_f38_database_without_the_schema_is_refused(

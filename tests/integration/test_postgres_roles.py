@@ -15,8 +15,10 @@ from tests.fixtures.evaluations import COMPUTED, DAY, day, make_evaluation
 from tests.fixtures.postgres import rows
 
 VIEWS = {
+    "addresses",
     "attempts",
     "column_drift",
+    "column_quality",
     "evaluations",
     "latest_evaluations",
     "latest_measurements",
@@ -31,8 +33,18 @@ VIEWS = {
     "mlflow_run_params",
     "mlflow_run_tags",
     "mlflow_runs",
+    "model_events",
+    "monitor_names",
+    "monitor_status",
     "monitors",
+    "performance",
+    "prediction_volume",
+    "recent_windows",
+    "reference_changes",
+    "reference_periods",
+    "run_status_counts",
     "storage",
+    "window_quality",
 }
 
 
@@ -73,8 +85,8 @@ def test_reader_is_read_only_and_limited_in_time(reader_url: str) -> None:
         reader_url,
         "SELECT current_setting('default_transaction_read_only'), "
         "current_setting('statement_timeout'), current_setting('search_path'), "
-        "current_setting('idle_in_transaction_session_timeout')",
-    ) == [("on", "30s", "monitoring,public", "1min")]
+        "current_setting('idle_in_transaction_session_timeout'), current_setting('jit')",
+    ) == [("on", "30s", "monitoring,public", "1min", "off")]
     assert "25006" in refused(reader_url, "CREATE TEMP TABLE t (n int)")
     # Even one who switches the setting off has no right to write.
     for statement in ("DELETE FROM evaluations", "INSERT INTO attempts (monitor) VALUES ('x')"):

@@ -114,22 +114,24 @@ def test_writer_role_suffices_to_store_all_of_an_evaluation(
 def test_dag_run_and_id_are_found_in_the_views(writer_url: str, database_url: str) -> None:
     sink, run = PostgresSink(writer_url), DagRunRef(dag_id="monitor__wine", run_id="manual__1")
     odd = Window(DAY.start + timedelta(microseconds=1), DAY.end)
-    sink.write(make_evaluation(dag_run=run))
+    sink.write(make_evaluation(dag_run=run, due_at=DAY.end + timedelta(days=1)))
     sink.write(make_evaluation(window=odd))
     sink.record_error("wine_quality", day(1), "third", COMPUTED, "the disk is full", dag_run=run)
     assert rows(
         database_url,
-        "SELECT evaluation_id, dag_id, dag_run_id FROM evaluations ORDER BY window_start",
+        "SELECT evaluation_id, dag_id, dag_run_id, due_at FROM evaluations ORDER BY window_start",
     ) == [
-        (make_evaluation().id, run.dag_id, run.run_id),
-        (make_evaluation(window=odd).id, None, None),
+        (make_evaluation().id, run.dag_id, run.run_id, DAY.end + timedelta(days=1)),
+        (make_evaluation(window=odd).id, None, None, None),
     ]
     assert rows(
-        database_url, "SELECT outcome, dag_id, dag_run_id FROM attempts ORDER BY window_start, id"
+        database_url,
+        "SELECT outcome, dag_id, dag_run_id, duration_seconds FROM attempts "
+        "ORDER BY window_start, id",
     ) == [
-        ("written", run.dag_id, run.run_id),
-        ("written", None, None),
-        ("error", run.dag_id, run.run_id),
+        ("written", run.dag_id, run.run_id, make_evaluation().duration_seconds),
+        ("written", None, None, make_evaluation().duration_seconds),
+        ("error", run.dag_id, run.run_id, None),
     ]
 
 

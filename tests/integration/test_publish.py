@@ -226,3 +226,43 @@ def test_f03_f49_a_failed_evaluation_leaves_an_attempt_and_a_timestamp(
     shown = {name: value for (name, _), value in scrape(pushgateway_url).items()}
     assert shown["monitoring_last_failure_timestamp_seconds"] == later.timestamp()
     assert "model_accuracy" in shown
+
+
+def test_a_backfill_that_fails_leaves_the_gauges_of_today_alone(
+    tmp_path, writer_url, pushgateway_url
+):
+    settings = configure(tmp_path, database_url=writer_url, pushgateway_url=pushgateway_url)
+    today = ReportStore.open(settings.report_store).put(make_evaluation(), None)
+    publish(today, settings, sinks=["pushgateway"])
+    error = ReferenceMissing("monitor 'wine_quality': the reference has no rows")
+    name, later = "monitoring_last_failure_timestamp_seconds", COMPUTED + timedelta(hours=1)
+    publish_failure("wine_quality", settings, at=later, window=day(-1), error=error)
+    assert name not in {series for series, _ in scrape(pushgateway_url)}
+    query = "SELECT count(*) FROM monitoring.evaluation_attempt WHERE outcome = 'error'"
+    assert rows(writer_url, query) == [(1,)]
+    publish_failure("wine_quality", settings, at=later, window=DAY, error=error)
+    assert name in {series for series, _ in scrape(pushgateway_url)}
+
+
+def test_where_the_user_interfaces_are_is_kept_free_of_logins(tmp_path, writer_url, database_url):
+    def addresses():
+        return dict(rows(database_url, "SELECT name, url FROM monitoring.addresses"))
+
+    known = {
+        "airflow_url": "https://airflow.example/a",
+        "grafana_url": "https://g:h@grafana.example",
+    }
+    publish(
+        make_evaluation(), configure(tmp_path, database_url=writer_url, **known), sinks=["postgres"]
+    )
+    airflow, grafana = "https://airflow.example/a/", "https://grafana.example"
+    assert addresses() == {"airflow": airflow, "grafana": grafana}
+    moved = {"airflow_url": None, "mlflow_url": "http://mlflow.example:5000"}
+    publish(
+        make_evaluation(), configure(tmp_path, database_url=writer_url, **moved), sinks=["postgres"]
+    )
+    assert addresses() == {
+        "airflow": airflow,
+        "grafana": grafana,
+        "mlflow": "http://mlflow.example:5000",
+    }

@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -98,9 +99,14 @@ def test_the_dag_run_reads_back(dag_run: DagRunRef) -> None:
     assert Evaluation.from_json(evaluation.to_json()) == evaluation
 
 
-def test_an_evaluation_of_before_dag_runs_were_noted_has_none() -> None:
+def test_when_the_next_window_is_due_reads_back() -> None:
+    evaluation = make_evaluation(due_at=datetime(2026, 11, 22, 3, 0, 0, 1, tzinfo=UTC))
+    assert Evaluation.from_json(evaluation.to_json()) == evaluation
+
+
+def test_an_evaluation_of_before_a_key_was_written_has_none() -> None:
     raw = make_evaluation().as_dict()
-    del raw["dag_run"]
+    del raw["dag_run"], raw["due_at"]
     assert Evaluation.from_json(json.dumps(raw)) == make_evaluation()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from monitoring_jobs.spec import (
     json_schema,
 )
 from monitoring_jobs.spec_rules import TASK_METRICS
+from monitoring_jobs.windows import Window, utc_text
 
 SMALLEST: dict[str, Any] = {
     "name": "wine_quality",
@@ -431,3 +433,20 @@ def test_a_segment_that_is_listed_twice_is_refused() -> None:
                 "segments": ["region", "region"],
             }
         )
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        ({}, "2026-11-22T00:00:00Z"),
+        ({"delay": "2h"}, "2026-11-22T02:00:00Z"),
+        ({"delay": "2h", "deadline": "5h"}, "2026-11-22T05:00:00Z"),
+        ({"schedule": "0 6 * * 1"}, "2026-11-23T06:00:00Z"),  # Mondays
+        ({"timezone": "Europe/Berlin"}, "2026-11-21T23:00:00Z"),
+    ],
+)
+def test_the_next_window_is_due_when_its_period_has_ended_and_its_rows_may_be_late(
+    changes: dict[str, str], due: str
+) -> None:
+    window = Window(datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC))
+    assert utc_text(spec_of(**changes).due_after(window)) == due
