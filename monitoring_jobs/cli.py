@@ -99,7 +99,7 @@ def _options(
     del debug, version
 
 
-# --- monitor files --------------------------------------------------------------------------------
+# --- monitor files and metrics --------------------------------------------------------------------
 @app.command()
 def validate(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
@@ -129,6 +129,14 @@ def schema() -> None:
     from monitoring_jobs.spec import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def metrics() -> None:
+    """Print the page of all metrics that are pushed to Prometheus, in Markdown."""
+    from monitoring_jobs.metrics import metrics_page
+
+    typer.echo(metrics_page())
 
 
 # --- the three jobs -------------------------------------------------------------------------------

@@ -8,13 +8,15 @@ from dataclasses import replace
 
 from monitoring_jobs.budget import Budget
 from monitoring_jobs.checks import drift, quality
+from monitoring_jobs.checks.case import ColumnCase
 from monitoring_jobs.checks.registry import measure_column, min_rows
 from monitoring_jobs.comparison import Comparison
 from monitoring_jobs.data.dataset import ColumnKind
 from monitoring_jobs.measure_labels import measure_labels
 from monitoring_jobs.measure_schema import measure_schema, unreadable
-from monitoring_jobs.results import Measurement
+from monitoring_jobs.results import Measurement, Scalar
 from monitoring_jobs.segments import Segment
+from monitoring_jobs.statistics.numeric import NumericColumn
 
 Progress = Callable[[int, int, str], None]
 
@@ -74,14 +76,22 @@ def conclude(comparison: Comparison, columns: Sequence[Measurement]) -> list[Mea
 
 
 def _measure_column(comparison: Comparison, name: str) -> list[Measurement]:
-    found = [
-        measurement
+    is_output = name in comparison.features.outputs
+    return [
+        _of_prediction(measurement, case) if is_output else measurement
         for case in comparison.cases(name)
         for measurement in measure_column(case, comparison.spec.checks)
     ]
-    if name in comparison.features.outputs:
-        return [replace(m, detail={**m.detail, "role": "prediction"}) for m in found]
-    return found
+
+
+def _of_prediction(measurement: Measurement, case: ColumnCase) -> Measurement:
+    """Mark a measurement as one of predictions; a quantile says how many do not exceed it."""
+    detail: dict[str, Scalar] = {**measurement.detail, "role": "prediction"}
+    value, column = measurement.value, case.current
+    is_quantile = measurement.metric in quality.QUANTILES
+    if is_quantile and value is not None and isinstance(column, NumericColumn):
+        detail["at_or_below"] = column.n - column.count_above(value)
+    return replace(measurement, detail=detail)
 
 
 def _measure_dataset(

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-
+from monitoring_jobs.metrics import MAX_METRIC_SERIES
 from monitoring_jobs.mlflow_entities import SubjectRun, TrackingState
-from monitoring_jobs.sinks.registry import Registry, registry_of
-
-# Metrics of MLflow are many and named by their users: a gateway must not hold them without bound.
-MAX_METRIC_SERIES = 5000
-
-_SUBJECT = ("experiment", "model_name", "model_version", "alias")
+from monitoring_jobs.sinks.registry import Family, Registry, family_of, registry_of
 
 
 def state_registry(state: TrackingState, *, max_series: int = MAX_METRIC_SERIES) -> Registry:
@@ -25,25 +18,15 @@ def state_registry(state: TrackingState, *, max_series: int = MAX_METRIC_SERIES)
     ``mlflow_series_left_out`` says how many series that were.
     """
     kept, left_out = _within(state.runs, max_series)
-    created = CounterMetricFamily(
-        "mlflow_experiment_created", "Experiments ever seen, deleted ones included"
-    )
-    created.add_metric([], state.experiments_created)
     return registry_of(
         [
             *_of_runs(kept),
-            _finished(state),
-            _gauge("mlflow_experiments", "Active experiments", state.experiments),
-            created,
-            _versions(state),
-            _gauge(
-                "mlflow_series_left_out", "Series of metrics that were too many to push", left_out
-            ),
-            _gauge(
-                "mlflow_last_extraction_timestamp_seconds",
-                "When MLflow was extracted last",
-                state.observed_at.timestamp(),
-            ),
+            family_of("mlflow_runs_finished_total", state.finished.items()),
+            _single("mlflow_experiments", state.experiments),
+            _single("mlflow_experiment_created_total", state.experiments_created),
+            family_of("model_version_info", ((version, 1) for version in state.versions)),
+            _single("mlflow_series_left_out", left_out),
+            _single("mlflow_last_extraction_timestamp_seconds", state.observed_at.timestamp()),
         ]
     )
 
@@ -57,20 +40,15 @@ def health_registry(*, up: bool, failed_at: datetime | None = None) -> Registry:
         up: Whether the tracking server answered as it should.
         failed_at: When the extraction failed; None for one that did not.
     """
-    families: list[Metric] = [_gauge("mlflow_up", "1 while the tracking server answers", up)]
+    families = [_single("mlflow_up", up)]
     if failed_at is not None:
-        families.append(
-            _gauge(
-                "mlflow_last_extraction_failure_timestamp_seconds",
-                "When an extraction failed last",
-                failed_at.timestamp(),
-            )
-        )
+        failure = "mlflow_last_extraction_failure_timestamp_seconds"
+        families.append(_single(failure, failed_at.timestamp()))
     return registry_of(families)
 
 
-def _gauge(name: str, meaning: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, meaning, value=float(value))
+def _single(name: str, value: float) -> Family:
+    return family_of(name, [((), value)])
 
 
 def _within(runs: Sequence[SubjectRun], most: int) -> tuple[list[SubjectRun], int]:
@@ -85,41 +63,18 @@ def _within(runs: Sequence[SubjectRun], most: int) -> tuple[list[SubjectRun], in
     return kept, left_out
 
 
-def _of_runs(runs: Sequence[SubjectRun]) -> tuple[Metric, Metric]:
-    metrics = GaugeMetricFamily(
-        "mlflow_metric",
-        "Latest value of a logged metric, of an experiment's newest finished run or of an alias",
-        labels=[*_SUBJECT, "metric"],
+def _of_runs(runs: Sequence[SubjectRun]) -> tuple[Family, Family]:
+    subjects = [
+        (run, (run.experiment, run.model_name, run.model_version, run.alias)) for run in runs
+    ]
+    metrics = (
+        ((*subject, name), value)
+        for run, subject in subjects
+        for name, value in run.metrics.items()
     )
-    durations = GaugeMetricFamily(
-        "mlflow_run_duration_seconds",
-        "Training time, of an experiment's newest finished run or of an alias",
-        labels=_SUBJECT,
+    durations = (
+        (subject, run.duration_seconds)
+        for run, subject in subjects
+        if run.duration_seconds is not None
     )
-    for run in runs:
-        subject = [run.experiment, run.model_name, run.model_version, run.alias]
-        for name, value in run.metrics.items():
-            metrics.add_metric([*subject, name], value)
-        if run.duration_seconds is not None:
-            durations.add_metric(subject, run.duration_seconds)
-    return metrics, durations
-
-
-def _finished(state: TrackingState) -> Metric:
-    family = CounterMetricFamily(
-        "mlflow_runs_finished", "Runs that ended, by how", labels=["experiment", "status"]
-    )
-    for labels, count in state.finished.items():
-        family.add_metric(labels, count)
-    return family
-
-
-def _versions(state: TrackingState) -> Metric:
-    family = GaugeMetricFamily(
-        "model_version_info",
-        "1 for the version that an alias means; without aliases, for the newest",
-        labels=["model_name", "version", "alias"],
-    )
-    for labels in state.versions:
-        family.add_metric(labels, 1)
-    return family
+    return family_of("mlflow_metric", metrics), family_of("mlflow_run_duration_seconds", durations)

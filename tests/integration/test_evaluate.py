@@ -560,3 +560,14 @@ def test_the_prediction_is_judged_but_counts_for_no_share_of_drift(make_monitor,
     assert score.status is Status.WARNING
     assert score.detail["role"] == "prediction"
     assert find(evaluation, "drifted_share").value == 0
+
+
+def test_quantiles_of_predictions_say_how_many_do_not_exceed_them(make_monitor, settings):
+    day, scores = sample(400, seed=1), [0.0] * 150 + [n / 8 for n in range(250)]
+    day = day.append_column("score", pa.array(scores))
+    columns = {"numerical": ["alcohol"], "prediction": "score"}
+    evaluation = judge(make_monitor(current=day, reference=day, columns=columns), settings)
+    for metric in ("q05", "q25", "q50", "q75", "q95"):
+        quantile = find(evaluation, metric, "score")
+        assert quantile.detail["at_or_below"] == sum(s <= quantile.value for s in scores)
+        assert "at_or_below" not in find(evaluation, metric, "alcohol").detail

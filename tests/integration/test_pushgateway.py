@@ -21,8 +21,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitoring_jobs.errors import GatewayRejected, GatewayUnavailable
+from monitoring_jobs.metrics import MAX_COLUMN_SERIES
 from monitoring_jobs.results import Measurement, ModelRef, RowCounts, Status
-from monitoring_jobs.sinks.gauges import MAX_COLUMN_SERIES
 from monitoring_jobs.sinks.pushgateway import PushgatewaySink, TextfileSink, push_registry
 from tests.fixtures.evaluations import MEASUREMENTS, drift, make_evaluation, quality
 from tests.fixtures.http_server import RecordingServer, recording_server
@@ -94,6 +94,27 @@ def test_names_and_labels_of_the_inventory(sink: PushgatewaySink, pushgateway_ur
     assert "monitoring_last_failure_timestamp_seconds" not in names(series)
 
 
+def test_what_the_file_allows_who_owns_it_and_when_more_is_due_are_pushed(
+    sink: PushgatewaySink, pushgateway_url: str
+) -> None:
+    sink.write(make_evaluation(owner="wine@example.com", due_at=NOW))
+    series = scrape(pushgateway_url)
+    own = {"monitor": "wine_quality", "model_name": "wine", "model_version": "3"}
+    assert value(series, "monitoring_info", owner="wine@example.com", **own) == 1
+    assert value(series, "monitoring_next_due_timestamp_seconds", **own) == NOW.timestamp()
+    allowed = {
+        tuple(dict(labels).get(key, "") for key in ("metric", "bound", "feature")): number
+        for (name, labels), number in series.items()
+        if name == "monitoring_threshold"
+    }
+    assert allowed == {
+        ("data_drift_score", "max", "alcohol"): 0.1,
+        ("data_drift_score", "max", "region"): 0.1,
+        ("data_drift_score", "min", "malic_acid"): 0.05,
+        ("drift_columns_share", "max", ""): 0.5,
+    }
+
+
 def test_group_is_named_by_job_and_monitor_alone(
     sink: PushgatewaySink, pushgateway_url: str
 ) -> None:
@@ -120,40 +141,24 @@ def test_numeric_prediction_is_counted_and_distributed(
     assert value(series, "prediction_failure_total") == 100
     assert value(series, "model_prediction_errors_total", error_type="missing") == 100
     assert value(series, "model_prediction_value") == 4.5
+    # Evaluations of before quantiles said how many values do not exceed them.
     assert _buckets(series) == {"9": 400, "+Inf": 400}
     assert value(series, "prediction_value_distribution_sum") == 1800
 
 
-@pytest.mark.parametrize(
-    ("scores", "bounds"),
-    [
-        ([n / 8 for n in range(100)], 6),
-        ([n / 8 for n in range(101)], 6),
-        ([0.0] * 30 + [n / 8 for n in range(1, 71)], 1),
-        ([float(n % 5) for n in range(100)], 1),  # no two quantiles but the outer ones are equal
-        ([2.0] * 100, 1),
-        ([0.5], 1),
-        ([0.25, 0.5], 6),
-    ],
-    ids=["distinct", "on-values", "zeros", "ratings", "constant", "one", "two"],
-)
-def test_buckets_count_what_lies_at_or_below_them_and_nothing_is_guessed(
-    scores: list[float], bounds: int, sink: PushgatewaySink, pushgateway_url: str
+def test_buckets_of_predictions_end_at_quantiles_that_values_may_share(
+    sink: PushgatewaySink, pushgateway_url: str
 ) -> None:
-    import numpy as np
-
-    shares = {"min": 0, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "max": 1}
-    found = {name: float(np.quantile(scores, share)) for name, share in shares.items()}
-    found |= {"mean": float(np.mean(scores)), "distinct": len(set(scores))}
-    measured = [quality(name, number, "score", role="prediction") for name, number in found.items()]
-    rows = RowCounts(current=len(scores), reference=900)
-
+    counted = {1.5: 5, 3.0: 40, 4.0: 80}  # q75 is q50
+    measured = [
+        quality(name, bound, "score", role="prediction", at_or_below=counted[bound])
+        for name, bound in {"q05": 1.5, "q25": 3.0, "q50": 4.0, "q75": 4.0}.items()
+    ]
+    measured += [quality(name, 9.0, "score", role="prediction") for name in ("max", "mean")]
+    rows = RowCounts(current=100, reference=900)
     sink.write(make_evaluation(measurements=tuple(measured), rows=rows))
-
     buckets = _buckets(scrape(pushgateway_url))
-    assert buckets.pop("+Inf") == len(scores)
-    assert buckets == {bound: sum(s <= float(bound) for s in scores) for bound in buckets}
-    assert len(buckets) == bounds
+    assert buckets == {"1.5": 5, "3": 40, "4": 80, "9": 100, "+Inf": 100}
 
 
 def _buckets(series: Series) -> dict[str, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer.main
 import yaml
+from typer.testing import CliRunner
 
 from monitoring_jobs.cli import app
 from monitoring_jobs.drift_methods import METHODS, Method
@@ -82,6 +83,11 @@ def test_the_readmes_monitor_file_is_the_smallest() -> None:
 def test_the_committed_schema_is_the_commands() -> None:
     committed = json.loads(text_of("docs/monitor.schema.json"))
     assert committed == json_schema(), "run: monitoring-jobs schema > docs/monitor.schema.json"
+
+
+def test_the_page_of_metrics_is_what_the_command_prints() -> None:
+    printed = CliRunner().invoke(app, ["metrics"]).output
+    assert text_of("docs/metrics.md") == printed, "run: monitoring-jobs metrics > docs/metrics.md"
 
 
 @pytest.mark.parametrize("key", sorted(json_schema()["properties"]))

@@ -56,7 +56,8 @@ def test_reading_a_monitor_file_imports_no_data_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["evaluate", "--help"], ["validate", "dags/monitors"], ["schema"]]
+    "words",
+    [["--help"], ["evaluate", "--help"], ["validate", "dags/monitors"], ["schema"], ["metrics"]],
 )
 def test_light_commands_import_nothing_heavy(words: list[str]) -> None:
     code = f"from monitoring_jobs.cli import main\ntry: main({words!r})\nexcept SystemExit: pass"
