@@ -21,9 +21,13 @@ TESTS ?= tests
 AIRFLOW_PORT ?=
 MLFLOW_PORT ?=
 PUSHGATEWAY_PORT ?=
+PROMETHEUS_PORT ?=
+ALERTMANAGER_PORT ?=
 PORTS := $(if $(AIRFLOW_PORT),'--airflow-port=$(AIRFLOW_PORT)') \
 	$(if $(MLFLOW_PORT),'--mlflow-port=$(MLFLOW_PORT)') \
-	$(if $(PUSHGATEWAY_PORT),'--pushgateway-port=$(PUSHGATEWAY_PORT)')
+	$(if $(PUSHGATEWAY_PORT),'--pushgateway-port=$(PUSHGATEWAY_PORT)') \
+	$(if $(PROMETHEUS_PORT),'--prometheus-port=$(PROMETHEUS_PORT)') \
+	$(if $(ALERTMANAGER_PORT),'--alertmanager-port=$(ALERTMANAGER_PORT)')
 # Parts of the benchmark: make bench SECTIONS="engine push" ROWS="1000 1000000" WIDE_ROWS="10000"
 QUICK ?=
 SECTIONS ?=
@@ -38,7 +42,7 @@ help:  ## Show this list
 demo: .venv/.synced-demo  ## Run the whole monitoring day on this machine, under .demo/
 	@$(BIN)/monitoring-jobs demo
 
-up: .venv/.synced-demo  ## Start Airflow and MLflow on the demo's results, until make down
+up: .venv/.synced-demo  ## Start Airflow, MLflow, Prometheus on the demo's results, until make down
 	@$(BIN)/python -m monitoring_jobs.demo up $(PORTS)
 
 down:  ## End what make up has started
@@ -47,7 +51,7 @@ down:  ## End what make up has started
 
 test: .venv/.synced-dev  ## Run all tests against real services
 	@.ci/packages
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: .venv/.synced-dev  ## Check style, types, import rules, SQL and that the docs are true
 	@$(BIN)/ruff check .

@@ -19,7 +19,6 @@ from monitoring_jobs.demo.folder import DemoFolder, claim
 from monitoring_jobs.demo.ports import USUAL, Ports
 from monitoring_jobs.demo.postgres import DATABASES, postgres, running
 from monitoring_jobs.demo.run import run_demo
-from monitoring_jobs.demo.serve import serve
 from monitoring_jobs.demo.signals import orderly_end
 from monitoring_jobs.demo.state import read_state
 from monitoring_jobs.demo.up import up
@@ -41,6 +40,9 @@ def main() -> int:
             case "down":
                 return down(asked.folder)
             case "serve":
+                # It alone reads monitor files, and what that takes would slow down all others.
+                from monitoring_jobs.demo.serve import serve
+
                 return serve(asked.folder, ports, asked.lock)
         return look(asked.folder, asked.database, asked.command)
     except MonitoringError as exc:

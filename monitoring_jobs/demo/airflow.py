@@ -37,7 +37,7 @@ _SETTINGS: Mapping[str, str] = {
     "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     # A new monitor file becomes a Dag within ten seconds.
     "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-    "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "6",
+    "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "9",
     "DAG_PROCESSOR__PARSING_PROCESSES": "1",
     "DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
     "API__EXPOSE_CONFIG": "False",

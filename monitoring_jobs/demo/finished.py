@@ -16,7 +16,7 @@ class Finished:
 
     Attributes:
         last_day: The last day of its traffic.
-        airflow: The version of Airflow that made its metadata database.
+        airflow: The version of Airflow that its metadata database is of.
     """
 
     last_day: date

@@ -84,6 +84,21 @@ class DemoFolder:
         return self.gauges / "pushgateway.store"
 
     @property
+    def prometheus(self) -> Path:
+        """Configuration, rules and data of Prometheus."""
+        return self.root / "prometheus"
+
+    @property
+    def alertmanager(self) -> Path:
+        """Configuration, templates and data of the Alertmanager."""
+        return self.root / "alertmanager"
+
+    @property
+    def mails(self) -> Path:
+        """The mails that the Alertmanager would have sent."""
+        return self.root / "mails"
+
+    @property
     def logs(self) -> Path:
         """Output of every subprocess, one file each."""
         return self.root / "logs"

@@ -14,6 +14,12 @@ from monitoring_jobs.demo.folder import DemoFolder
 from monitoring_jobs.demo.state import State
 from monitoring_jobs.demo.table import shown_path
 
+# What a laptop may lack, and the Debian package that gives it.
+_PACKAGES = {
+    "pushgateway": "prometheus-pushgateway",
+    "prometheus": "prometheus",
+    "alertmanager": "prometheus-alertmanager",
+}
 # The plugin's page inside Airflow's own frame.
 MONITORING_PAGE = "plugin/monitoring/monitoring/"
 
@@ -26,6 +32,9 @@ def show_stack(console: Console, folder: DemoFolder, state: State) -> None:
     for label, place in found:
         # A line that is broken over two cannot be copied.
         console.print(Text.assemble((label.ljust(width), "bold"), place), soft_wrap=True)
+    if packages := _missing(state):
+        cure = f"on Debian, apt-get install {' '.join(packages.values())}"
+        console.print(f"\nNot installed here: {', '.join(packages)}; {cure}", soft_wrap=True)
     usual = shown_path(folder.root) == ".demo"
     end = "make down" if usual else f"{_command()} down{_where(folder)}"
     console.print()
@@ -45,6 +54,10 @@ def rows(folder: DemoFolder, state: State) -> list[tuple[str, str]]:
         ("User", USER),
         ("Password", keep_secrets(folder).password),
         ("MLflow", urls.get("mlflow", "")),
+        ("Alerts", f"{urls['prometheus']}/alerts" if "prometheus" in urls else ""),
+        ("Prometheus", urls.get("prometheus", "")),
+        ("Alertmanager", urls.get("alertmanager", "")),
+        ("Mails", f"{shown_path(folder.mails)}   (sent nowhere)" if "alertmanager" in urls else ""),
         ("Pushgateway", urls.get("pushgateway", "")),
         ("Database", f"{_command()} psql{where}"),
         ("Monitor files", shown_path(folder.monitors)),
@@ -52,6 +65,11 @@ def rows(folder: DemoFolder, state: State) -> list[tuple[str, str]]:
         ("Traffic", f"until {demo.last_day:%A %Y-%m-%d}" if demo else ""),
     ]
     return [(label, place) for label, place in found if place]
+
+
+def _missing(state: State) -> dict[str, str]:
+    """Return what is not installed here, and the packages."""
+    return {name: package for name, package in _PACKAGES.items() if name not in state.services}
 
 
 def _command() -> str:

@@ -11,7 +11,13 @@ from monitoring_jobs.errors import TerminalError
 
 _HOST = "127.0.0.1"
 _HIGHEST = 65_535
-USUAL = {"airflow": 8080, "mlflow": 5000, "pushgateway": 9091}
+USUAL = {
+    "airflow": 8080,
+    "mlflow": 5000,
+    "pushgateway": 9091,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+}
 
 
 class UnusablePort(TerminalError):
@@ -26,11 +32,15 @@ class Ports:
         airflow: Of Airflow's UI and API; usually 8080.
         mlflow: Of the MLflow server; usually 5000.
         pushgateway: Of the Pushgateway; usually 9091.
+        prometheus: Of Prometheus; usually 9090.
+        alertmanager: Of the Alertmanager; usually 9093.
     """
 
     airflow: int | None = None
     mlflow: int | None = None
     pushgateway: int | None = None
+    prometheus: int | None = None
+    alertmanager: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no port.

@@ -23,8 +23,8 @@ _PATIENCE_SECONDS = 5.0
 _TAIL_LINES = 40
 # In the environment of every process that a demo starts, and of its descendants.
 MARKER = "MONITORING_DEMO_MARKER"
-# What Airflow and MLflow say while all is well.
-_CHATTER = re.compile(r"\[(info|debug) *\]| INFO: ")
+# What Airflow, MLflow and Prometheus say while all is well.
+_CHATTER = re.compile(r"\[(info|debug) *\]| INFO: | level=(?i:info|debug) ")
 
 
 class StepFailed(TerminalError):

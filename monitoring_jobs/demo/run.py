@@ -44,6 +44,8 @@ from monitoring_jobs.demo.signals import orderly_end
 from monitoring_jobs.demo.verdicts import Verdict, read_extracted, read_verdicts
 from monitoring_jobs.errors import TerminalError
 from monitoring_jobs.links import DAG_PREFIX
+from monitoring_jobs.maintain import maintain
+from monitoring_jobs.settings import Settings
 from monitoring_jobs.windows import Window
 
 EXTRACT = "extract_mlflow_runs"
@@ -131,6 +133,7 @@ class _Demo:
             # Links in the texts of Dags lead to where `make up` will have MLflow.
             env["MONITORING_MLFLOW_URL"] = f"http://127.0.0.1:{Ports().choose().mlflow}"
             self._run_dags(processes, {**env, "MLFLOW_TRACKING_URI": mlflow_url})
+            self._maintain(database)
             verdicts = read_verdicts(database.url("monitoring", "monitoring_reader"), self.span)
             counts = read_extracted(database.url("monitoring", "monitoring_reader"))
             if gateway is not None:
@@ -174,6 +177,13 @@ class _Demo:
         what = f"{1 + WINDOWS * len(MONITORS)} Dag runs"
         told = f"extraction, then {WINDOWS} days of {len(MONITORS)} models judged and published"
         self.display.done(what, time.monotonic() - began, told)
+
+    def _maintain(self, database: Postgres) -> None:
+        """Move the results to partitions by month, as the Dag maintain_store does each night."""
+        url = database.url("monitoring", "monitoring_writer")
+        reports = str(self.folder.reports)
+        settings = Settings.load(database_url=url, report_store=reports, pushgateway_url=None)
+        maintain(settings, now=datetime.now(UTC))
 
     def _tell(
         self, verdicts: Sequence[Verdict], counts: Mapping[str, int], gateway: Pushgateway | None

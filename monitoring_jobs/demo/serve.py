@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import Popen
@@ -15,24 +16,29 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from monitoring_jobs.database import migrate
+from monitoring_jobs.demo.alerting import alertmanager_program
 from monitoring_jobs.demo.dag_runs import airflow_environment, start_airflow_migration
 from monitoring_jobs.demo.finished import airflow_version, read_finished
 from monitoring_jobs.demo.folder import DemoFolder, claim
 from monitoring_jobs.demo.leftovers import end_all_leftovers
+from monitoring_jobs.demo.mailbox import mailbox
 from monitoring_jobs.demo.ports import Ports
 from monitoring_jobs.demo.postgres import Postgres, postgres, server_process
 from monitoring_jobs.demo.processes import Processes, StepFailed, listens
 from monitoring_jobs.demo.services import PROJECT
 from monitoring_jobs.demo.signals import orderly_end
-from monitoring_jobs.demo.stack import Part, plan
+from monitoring_jobs.demo.stack import Part, addresses, plan
 from monitoring_jobs.demo.state import Service, State
 from monitoring_jobs.errors import MonitoringError
+from monitoring_jobs.sinks.postgres import write_addresses
 
 _START_SECONDS = 240.0
 _LOOK_SECONDS = 0.25
 _WATCH_SECONDS = 1.0
 # Airflow's scheduler tells its workers, and they tell their tasks.
 _PATIENCE_SECONDS = 10.0
+# Workers whose scheduler was killed heed nobody.
+_ORPHANS_PATIENCE_SECONDS = 1.0
 
 
 def serve(folder: Path, ports: Ports, lock: int | None = None) -> int:
@@ -82,7 +88,11 @@ class _Supervisor:
             self._note_postgres(database)
             processes = stack.enter_context(Processes(self.folder.processes, self.folder.logs))
             self._migrate(processes, database)
-            parts = plan(self.folder, database, ports, self.since)
+            write_addresses(self.state.databases["monitoring"], addresses(ports))
+            smarthost = None
+            if alertmanager_program():
+                smarthost = stack.enter_context(mailbox(self.folder.mails))
+            parts = plan(self.folder, database, ports, self.since, smarthost)
             # Airflow ends first, while all that its tasks talk to is still there.
             stack.callback(self._end_airflow, processes)
             for part in parts:
@@ -114,6 +124,8 @@ class _Supervisor:
         processes.end(migration)
         if code:
             raise processes.failure("airflow-migrate", f"ended with exit code {code}")
+        if demo:
+            replace(demo, airflow=airflow_version()).write(self.folder)
 
     def _launch(self, processes: Processes, part: Part) -> None:
         log = processes.log_of(part.name)
@@ -162,7 +174,10 @@ class _Supervisor:
 
     def _end_airflow(self, processes: Processes) -> None:
         members = [p for name, p in self.running.items() if name.startswith("airflow-")]
-        processes.end(*members, patience=_PATIENCE_SECONDS)
+        orphaned = [process for process in members if process.poll() is not None]
+        processes.end(*orphaned, patience=_ORPHANS_PATIENCE_SECONDS)
+        alive = [process for process in members if process not in orphaned]
+        processes.end(*alive, patience=_PATIENCE_SECONDS)
 
 
 def _ended(code: int) -> str:

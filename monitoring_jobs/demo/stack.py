@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from monitoring_jobs.demo import airflow
+from monitoring_jobs.demo import airflow, alerting
 from monitoring_jobs.demo.dag_runs import airflow_environment
 from monitoring_jobs.demo.folder import DemoFolder
 from monitoring_jobs.demo.ports import Ports
@@ -47,7 +49,25 @@ class Part:
     healthy: Callable[[], bool]
 
 
-def plan(folder: DemoFolder, database: Postgres, ports: Ports, since: datetime) -> list[Part]:
+def addresses(ports: Ports) -> dict[str, str | None]:
+    """Return where a browser finds the user interfaces; None where nobody has said.
+
+    Grafana is not ours: who runs one on the results says where.
+    """
+    return {
+        "airflow": f"{_url(ports.airflow)}/",
+        "mlflow": _url(ports.mlflow),
+        "grafana": os.environ.get("MONITORING_GRAFANA_URL") or None,
+    }
+
+
+def plan(
+    folder: DemoFolder,
+    database: Postgres,
+    ports: Ports,
+    since: datetime,
+    smarthost: str | None = None,
+) -> list[Part]:
     """Return what is to be started, slowest first.
 
     Args:
@@ -55,38 +75,88 @@ def plan(folder: DemoFolder, database: Postgres, ports: Ports, since: datetime) 
         database: Its Postgres.
         ports: Free ports, each one named.
         since: When the start began: an older sign of life is that of an earlier stack.
+        smarthost: Where the Alertmanager's mails go, as ``host:port``; None is without one.
     """
     known = airflow.keep_secrets(folder)
     mlflow, gateway = _url(ports.mlflow), _url(ports.pushgateway)
-    program = pushgateway_program()
+    pushes = Pushgateway(gateway) if pushgateway_program() else None
+    grafana = addresses(ports)["grafana"]
     env = {
-        **airflow_environment(folder, database, Pushgateway(gateway) if program else None),
+        **airflow_environment(folder, database, pushes),
         **airflow.settings(folder, known, ports.airflow or 0),
         "MLFLOW_TRACKING_URI": mlflow,
         "MONITORING_MLFLOW_URL": mlflow,
         "MONITORING_READER_URL": database.url("monitoring", "monitoring_reader"),
+        **({"MONITORING_GRAFANA_URL": grafana} if grafana else {}),
     }
-    parts = _airflow(ports.airflow or 0, env, known, folder.monitors, since)
-    parts.append(
-        Part(
-            name="mlflow",
-            command=mlflow_command(folder, database, ports.mlflow or 0),
-            env=mlflow_environment(),
-            url=mlflow,
-            healthy=lambda: answers(f"{mlflow}/health"),
-        )
+    tracking = Part(
+        name="mlflow",
+        command=mlflow_command(folder, database, ports.mlflow or 0),
+        env=mlflow_environment(),
+        url=mlflow,
+        healthy=lambda: answers(f"{mlflow}/health"),
     )
-    if program:
-        parts.append(
-            Part(
-                name="pushgateway",
-                command=pushgateway_command(program, ports.pushgateway or 0, folder.gateway),
-                env=environment(),
-                url=gateway,
-                healthy=lambda: answers(f"{gateway}/-/ready"),
-            )
+    scraped = [
+        *_gateway(folder, ports.pushgateway or 0),
+        *_alertmanager(folder, ports.alertmanager or 0, smarthost),
+    ]
+    return [
+        *_airflow(ports.airflow or 0, env, known, folder.monitors, since),
+        tracking,
+        *scraped,
+        *_prometheus(folder, ports, scraped),
+    ]
+
+
+def _gateway(folder: DemoFolder, port: int) -> list[Part]:
+    program = pushgateway_program()
+    if program is None:
+        return []
+    return [
+        Part(
+            name="pushgateway",
+            command=pushgateway_command(program, port, folder.gateway),
+            env=environment(),
+            url=_url(port),
+            healthy=lambda: answers(f"{_url(port)}/-/ready"),
         )
-    return parts
+    ]
+
+
+def _alertmanager(folder: DemoFolder, port: int, smarthost: str | None) -> list[Part]:
+    program = alerting.alertmanager_program()
+    if program is None or smarthost is None:
+        return []
+    alerting.prepare_alertmanager(folder.alertmanager, smarthost)
+    return [
+        Part(
+            name="alertmanager",
+            command=alerting.alertmanager_command(program, port, folder),
+            env=environment(),
+            url=_url(port),
+            healthy=lambda: answers(f"{_url(port)}/-/ready"),
+        )
+    ]
+
+
+def _prometheus(folder: DemoFolder, ports: Ports, scraped: Sequence[Part]) -> list[Part]:
+    program = alerting.prometheus_program()
+    if program is None:
+        return []
+    port = ports.prometheus or 0
+    jobs = {part.name: urlsplit(part.url or "").port or 0 for part in scraped}
+    jobs["prometheus"] = port
+    alerting.prepare_prometheus(folder.prometheus, jobs)
+    known = {f"MONITORING_{name.upper()}_URL": url or "" for name, url in addresses(ports).items()}
+    return [
+        Part(
+            name="prometheus",
+            command=alerting.prometheus_command(program, port, folder),
+            env=environment(**known),
+            url=_url(port),
+            healthy=lambda: alerting.scrapes(_url(port), jobs),
+        )
+    ]
 
 
 def _airflow(

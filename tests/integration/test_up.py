@@ -9,9 +9,8 @@ import socket
 import stat
 import subprocess
 import tempfile
-import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,9 +23,8 @@ from monitoring_jobs.demo.airflow import API_SERVER, JOBS, USER, get_json, keep_
 from monitoring_jobs.demo.finished import Finished, airflow_version
 from monitoring_jobs.demo.folder import DemoFolder, claim, clear
 from monitoring_jobs.demo.monitors import write_monitors
-from monitoring_jobs.demo.ports import Ports, UnusablePort, free_port
-from monitoring_jobs.demo.services import pushgateway_program
-from monitoring_jobs.demo.state import State
+from monitoring_jobs.demo.ports import USUAL, Ports, UnusablePort, free_port
+from monitoring_jobs.demo.state import State, read_state
 from tests.fixtures.airflow_stack import (
     ANY_PORTS,
     begin_action,
@@ -35,6 +33,7 @@ from tests.fixtures.airflow_stack import (
     state_of,
 )
 from tests.fixtures.processes import belonging_to, end, listening, runs, survivors
+from tests.fixtures.prometheus import wait_until
 
 DAGS = {
     "monitor__wine_quality",
@@ -78,37 +77,70 @@ def airflow_answers(state: State, path: str, password: str) -> Any:
     return get_json(f"{url}{path}", headers={"Authorization": f"Bearer {token}"})
 
 
-def port_of(state: State) -> int | None:
-    return urlsplit(state.services[API_SERVER].url or "").port
+def port_of(state: State, name: str, *, healthy: bool = False) -> int:
+    """Return the port of a service; 0 where it has none, or is not yet healthy if it must be."""
+    service = state.services.get(name)
+    if service is None or (healthy and service.seconds is None):
+        return 0
+    return urlsplit(service.url or "").port or 0
 
 
 def table_of(start: subprocess.CompletedProcess[str]) -> str:
     return start.stdout[start.stdout.index("Monitors  ") :]
 
 
+def state_once(folder: Path, holds: Callable[[State], bool]) -> State:
+    """Return what the supervisor wrote down, once it is as it should be."""
+
+    def found() -> State | None:
+        state = read_state(DemoFolder(folder))
+        assert state is None or state.failure is None, state
+        return state if state and holds(state) else None
+
+    state = wait_until(found, f"the state of {folder}", 300)
+    assert state is not None
+    return state
+
+
+def killed_start(folder: Path) -> State:
+    """Start, and kill `make up` and its supervisor once all is started; return what that wrote."""
+    with begin_action(folder, "up", *ANY_PORTS) as start:
+        try:
+            # The Pushgateway has its port by then. What comes after takes long.
+            up = state_once(folder, lambda state: port_of(state, "pushgateway", healthy=True) > 0)
+        finally:
+            start.kill()
+    os.kill(up.pid, signal.SIGKILL)
+    wait_until(lambda: not runs(up.pid), "the supervisor is gone")
+    return up
+
+
 @dataclass(frozen=True)
 class Story:
-    """What came of a stack that was started, killed, started again, hurt, and ended.
+    """What came of a stack that was killed while it started, started again, hurt, and ended.
 
     Attributes:
         folder: Where it was.
-        first: What the first start printed.
-        rival: How a start half a second later ended.
+        first: What the start that came to its end printed.
+        rival: How a start that came in between ended.
         states: What each start wrote down.
-        statuses: What the pages answered after the first start.
+        statuses: What the pages answered.
         health: What Airflow said of itself.
         dags: The Dags that it listed.
+        addresses: Those that the results database holds for the links of dashboards.
         listening: Addresses and ports of all its sockets.
         secrets: The password after each start.
-        orphans: What ran on after the supervisor had been killed.
-        overlapping: How a second start ended while the first stack ran.
+        orphans: What ran on after `make up` and its supervisor had been killed.
+        stayed: Which of these still ran after the next start.
+        overlapping: How a second start ended while the stack ran.
         elsewhere: How one ended that asked for another port.
-        looked: What psql showed meanwhile.
-        again: The start after the supervisor had been killed, on the port of its orphan.
         hurt: How a start ended after the scheduler had been killed.
         ended: What ending it all printed, after the clock had been set.
         left: What still ran after that.
         idle: What ending it once more printed.
+        broken: How a start with a mistake in Airflow's settings ended.
+        rest: What still ran after that.
+        nothing: What ending that printed.
     """
 
     folder: Path
@@ -118,17 +150,20 @@ class Story:
     statuses: Mapping[str, int]
     health: Mapping[str, Any]
     dags: set[str]
+    addresses: subprocess.CompletedProcess[str]
     listening: set[tuple[str, int]]
     secrets: tuple[str, str]
     orphans: list[str]
+    stayed: list[str]
     overlapping: subprocess.CompletedProcess[str]
     elsewhere: subprocess.CompletedProcess[str]
-    looked: subprocess.CompletedProcess[str]
-    again: subprocess.CompletedProcess[str]
     hurt: subprocess.CompletedProcess[str]
     ended: subprocess.CompletedProcess[str]
     left: list[str]
     idle: subprocess.CompletedProcess[str]
+    broken: subprocess.CompletedProcess[str]
+    rest: list[str]
+    nothing: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
@@ -136,37 +171,39 @@ def story(folder: Path) -> Story:
     # An older Airflow has made its metadata, as far as the note goes: they are brought up to date.
     home = prepare(folder, airflow="0")
     home.logs.rmdir()  # a user may tidy up
-    begun = begin_action(folder, "up", *ANY_PORTS)
-    time.sleep(0.5)
+    before = killed_start(folder)
+    orphans, password = belonging_to(folder), keep_secrets(home).password
+
+    port = port_of(before, "pushgateway")
+    begun = begin_action(folder, "up", *ANY_PORTS, f"--pushgateway-port={port}")
+    # Whoever comes while these are being ended is told that the folder is held.
+    old = [service.pid for service in before.services.values()]
+    wait_until(lambda: not any(map(runs, old)), "the orphans are gone", 60)
     rival = run_action(folder, "up", *ANY_PORTS)
     first = finish_action(begun)
     assert first.returncode == 0, first.stdout
-    before, password = state_of(folder), keep_secrets(home).password
-    urls = {name: service.url for name, service in before.services.items() if service.url}
+    after = state_of(folder)
+    stayed = [str(process) for process in orphans if process.is_running() and runs(process.pid)]
+    urls = {name: service.url for name, service in after.services.items() if service.url}
     statuses = {name: answer(url) for name, url in urls.items()}
     health = get_json(f"{urls[API_SERVER]}/api/v2/monitor/health")
-    listed = airflow_answers(before, "/api/v2/dags?limit=100", password)["dags"]
+    listed = airflow_answers(after, "/api/v2/dags?limit=100", password)["dags"]
     sockets = listening(folder)
     overlapping = run_action(folder, "up", *ANY_PORTS)
     elsewhere = run_action(folder, "up", "--airflow-port=1")
-    looked = run_action(folder, "psql", "-c", "SELECT count(*) FROM evaluations")
-
-    os.kill(before.pid, signal.SIGKILL)
-    while runs(before.pid):
-        time.sleep(0.1)
-    orphans = survivors(folder)
-    again = run_action(folder, "up", *ANY_PORTS, f"--airflow-port={port_of(before)}")
-    assert again.returncode == 0, again.stdout
-    after = state_of(folder)
+    addresses = run_action(folder, "psql", "-c", "SELECT name || '=' || url FROM addresses")
 
     os.kill(after.services["airflow-scheduler"].pid, signal.SIGKILL)
-    while state_of(folder).services["airflow-scheduler"].ended is None:
-        time.sleep(0.2)
+    state_once(folder, lambda state: state.services["airflow-scheduler"].ended is not None)
     hurt = run_action(folder, "up", *ANY_PORTS)
     after = state_of(folder)
     after.created += 3600.0
     after.write(home)
     ended = run_action(folder, "down")
+    left, idle = survivors(folder), run_action(folder, "down")
+
+    (home.airflow / "airflow.cfg").write_text("[logging]\nlogging_level = NOISE\n")
+    broken = run_action(folder, "up", *ANY_PORTS)
     return Story(
         folder=folder,
         first=first,
@@ -175,24 +212,27 @@ def story(folder: Path) -> Story:
         statuses=statuses,
         health=health,
         dags={dag["dag_id"] for dag in listed},
+        addresses=addresses,
         listening=sockets,
         secrets=(password, keep_secrets(home).password),
-        orphans=orphans,
+        orphans=list(map(str, orphans)),
+        stayed=stayed,
         overlapping=overlapping,
         elsewhere=elsewhere,
-        looked=looked,
-        again=again,
         hurt=hurt,
         ended=ended,
-        left=survivors(folder),
-        idle=run_action(folder, "down"),
+        left=left,
+        idle=idle,
+        broken=broken,
+        rest=survivors(folder),
+        nothing=run_action(folder, "down"),
     )
 
 
 def test_everything_is_healthy_once_it_returns(story: Story) -> None:
     parts = {"metadatabase", *JOBS.values()}
     assert {part: story.health[part]["status"] for part in parts} == dict.fromkeys(parts, "healthy")
-    wanted = {API_SERVER, "mlflow", *(["pushgateway"] if pushgateway_program() else [])}
+    wanted = {API_SERVER, "mlflow", "pushgateway", "prometheus", "alertmanager"}
     assert story.statuses == dict.fromkeys(wanted, 200)
 
 
@@ -201,7 +241,7 @@ def test_the_monitors_are_dags(story: Story) -> None:
 
 
 def test_pages_login_and_the_way_out_are_printed(story: Story) -> None:
-    state, password = story.states[0], story.secrets[0]
+    state, password = story.states[1], story.secrets[1]
     urls = [service.url for service in state.services.values() if service.url]
     for words in (*urls, f"{state.services[API_SERVER].url}/plugin/monitoring/monitoring/"):
         assert words in story.first.stdout
@@ -212,14 +252,14 @@ def test_pages_login_and_the_way_out_are_printed(story: Story) -> None:
 
 
 def test_the_last_line_says_what_to_open_and_how_to_end_it(story: Story) -> None:
-    page = f"{story.states[0].services[API_SERVER].url}/plugin/monitoring/monitoring/"
+    page = f"{story.states[1].services[API_SERVER].url}/plugin/monitoring/monitoring/"
     *_, last = story.first.stdout.splitlines()
     assert last.startswith(f"Open {page} and log in as {USER}; ")
     assert last.endswith(f" down --folder {story.folder} ends it all.")
 
 
 def test_all_listen_on_loopback_alone(story: Story) -> None:
-    urls = [service.url for service in story.states[0].services.values() if service.url]
+    urls = [service.url for service in story.states[1].services.values() if service.url]
     assert {port for _, port in story.listening} >= {urlsplit(url).port for url in urls}
     assert {address for address, _ in story.listening} == {"127.0.0.1"}
 
@@ -248,19 +288,20 @@ def test_a_second_start_on_another_port_says_that_it_gets_the_old_one(story: Sto
     assert table_of(story.elsewhere) == table_of(story.first)
 
 
-def test_the_database_can_be_looked_at_meanwhile(story: Story) -> None:
-    assert story.looked.returncode == 0, story.looked.stdout
-    assert "0\n" in story.looked.stdout
+def test_the_database_can_be_looked_at_meanwhile_and_knows_the_addresses(story: Story) -> None:
+    assert story.addresses.returncode == 0, story.addresses.stdout
+    urls = {name: service.url for name, service in story.states[1].services.items()}
+    for address in (f"airflow={urls[API_SERVER]}/\n", f"mlflow={urls['mlflow']}\n"):
+        assert address in story.addresses.stdout
 
 
 def test_a_killed_supervisor_leaves_nothing_that_the_next_start_cannot_end(story: Story) -> None:
     assert story.orphans, "a killed supervisor leaves its services behind"
+    assert story.stayed == []
     before, after = story.states
-    old = {service.pid for service in before.services.values()}
-    new = {service.pid for service in after.services.values()}
-    assert not any(runs(pid) for pid in old - new)
+    assert set(before.services) == set(after.services)
     assert after.pid != before.pid
-    assert port_of(after) == port_of(before)
+    assert port_of(after, "pushgateway") == port_of(before, "pushgateway")
 
 
 def test_the_password_is_kept_over_restarts(story: Story) -> None:
@@ -299,19 +340,17 @@ def test_secrets_are_for_their_owner_alone_and_in_no_log(story: Story) -> None:
 
 
 # --- what does not start --------------------------------------------------------------------------
-def test_what_dies_while_starting_is_named_with_its_last_words_and_all_else_ends() -> None:
-    with tempfile.TemporaryDirectory(prefix="monitoring-up-test-") as parent:
-        home = prepare(Path(parent).resolve() / ".demo", airflow=airflow_version())
-        (home.airflow / "airflow.cfg").write_text("[logging]\nlogging_level = NOISE\n")
-        started = run_action(home.root, "up", *ANY_PORTS)
-        assert started.returncode == 1
-        *_, cause, told = started.stdout.splitlines()
-        assert "should not be 'NOISE'" in cause
-        name, _, log = told.partition(" ended with exit code 1 while starting; its output is in ")
-        assert name.startswith("airflow-")
-        assert log == str(home.logs / f"{name}.log")
-        assert survivors(home.root) == []
-        assert "Nothing is running" in run_action(home.root, "down").stdout
+def test_what_dies_while_starting_is_named_with_its_last_words_and_all_else_ends(
+    story: Story,
+) -> None:
+    assert story.broken.returncode == 1
+    *_, cause, told = story.broken.stdout.splitlines()
+    assert "should not be 'NOISE'" in cause
+    name, _, log = told.partition(" ended with exit code 1 while starting; its output is in ")
+    assert name.startswith("airflow-")
+    assert log == str(story.folder / "logs" / f"{name}.log")
+    assert story.rest == []
+    assert "Nothing is running" in story.nothing.stdout
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_named_before_anything_starts(
@@ -374,7 +413,7 @@ def test_a_usual_port_that_is_taken_is_replaced_by_a_free_one() -> None:
             pass  # somebody else has it: all the better
         chosen = Ports().choose()
     assert chosen.mlflow not in (None, 0, 5000)
-    assert len({chosen.airflow, chosen.mlflow, chosen.pushgateway}) == 3
+    assert len({getattr(chosen, name) for name in USUAL}) == len(USUAL)
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])

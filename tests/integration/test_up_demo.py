@@ -8,8 +8,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitoring_jobs.database import transaction
-from monitoring_jobs.demo.faults import MONITORS, WINDOWS
+from monitoring_jobs.demo.airflow import get_json
+from monitoring_jobs.demo.faults import MONITORS, WINDOWS, WINE, expected_verdict
 from tests.fixtures.airflow_stack import AirflowStack
+from tests.fixtures.prometheus import Prometheus, wait_until
 
 RUNS = "/api/v2/dags/{}/dagRuns"
 
@@ -27,6 +29,10 @@ def windows_in(folder: Path) -> list[str]:
     stored = (folder / "reports" / MONITORS[0]).iterdir()
     ends = sorted(path.name.partition("--")[2] for path in stored)[-WINDOWS:]
     return [f"{end[:4]}-{end[4:6]}-{end[6:8]}T00:00:00+00:00" for end in ends]
+
+
+def prometheus_of(stack: AirflowStack) -> Prometheus:
+    return Prometheus(stack.prometheus, stack.home.prometheus)
 
 
 def test_a_demo_runs_first_where_there_is_none(airflow_stack: AirflowStack) -> None:
@@ -94,3 +100,52 @@ def test_a_new_monitor_file_becomes_a_dag(airflow_stack: AirflowStack) -> None:
         assert eventually(lambda: airflow_stack.call(listed)["total_entries"] == 1, 60)
     finally:
         added.unlink()
+
+
+# --- Prometheus and the Alertmanager --------------------------------------------------------------
+def test_prometheus_reads_the_demos_verdicts_from_the_pushgateway(
+    airflow_stack: AirflowStack,
+) -> None:
+    series = prometheus_of(airflow_stack).query('monitoring_status{job="publish"} == 1')
+    found = {one["metric"]["monitor"]: one["metric"]["status"] for one in series}
+    assert {m: found[m] for m in MONITORS} == {m: str(expected_verdict(m, 1)) for m in MONITORS}
+
+
+def test_every_target_is_read_and_every_rule_holds(airflow_stack: AirflowStack) -> None:
+    prometheus = prometheus_of(airflow_stack)
+
+    def judged() -> list[dict[str, str]]:
+        rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+        return rules if all(rule["health"] != "unknown" for rule in rules) else []
+
+    rules = wait_until(judged, "every rule was evaluated", 120)
+    assert [r["name"] for r in rules if r["health"] != "ok" or r.get("lastError")] == []
+    targets = prometheus.get("targets")["activeTargets"]
+    assert {target["labels"]["job"]: target["health"] for target in targets} == dict.fromkeys(
+        ("pushgateway", "prometheus", "alertmanager"), "up"
+    )
+
+
+def test_the_last_days_faults_become_alerts_and_a_mail_in_a_file(
+    airflow_stack: AirflowStack,
+) -> None:
+    wanted = {("DataDriftDetected", WINE), ("ModelPerformanceDegraded", WINE)}
+
+    def told() -> set[tuple[str, str]]:
+        labels = [
+            alert["labels"] for alert in get_json(f"{airflow_stack.alertmanager}/api/v2/alerts")
+        ]
+        models = ("drift", "quality", "performance")
+        ours = [one for one in labels if one.get("component") in models]
+        return {(one["alertname"], one["monitor"]) for one in ours}
+
+    assert eventually(lambda: told() >= wanted, 120)
+    assert {monitor for _, monitor in told()} == {WINE}
+
+    def mail() -> str:
+        pages = [path.read_text() for path in airflow_stack.home.mails.glob("*Data-drift*.html")]
+        return "".join(pages)
+
+    page = wait_until(mail, "a mail tells of the drift", 120)
+    assert WINE in page
+    assert f"{airflow_stack.airflow}/plugin/monitoring/monitoring/monitors/{WINE}/latest" in page
