@@ -13,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from tests.benchmarks import document
 from tests.benchmarks.backfill import Backfill
 from tests.benchmarks.browsing import Browsing
+from tests.benchmarks.dashboards import Dashboards
 from tests.benchmarks.demands import judge
 from tests.benchmarks.engine import Engine
 from tests.benchmarks.extraction import Extraction
@@ -24,6 +25,7 @@ from tests.benchmarks.table import TITLES, growth_table, section_table, verdict_
 from tests.benchmarks.trials import TOO_LONG_SECONDS, Announce, Row, Trial
 
 BENCH = ROOT / ".bench"
+PLANS = BENCH / "plans"
 _WIDE = (10_000, 100_000, 1_000_000)
 _LONG = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 
@@ -118,6 +120,7 @@ def _full(options: argparse.Namespace) -> dict[str, Measure]:
         "publish": Publishing(**rounds).measure,
         "push": Pushing(bench=BENCH, **rounds).measure,
         "browser": Browsing().measure,
+        "dashboards": Dashboards(plans=PLANS).measure,
     }
 
 
@@ -141,6 +144,7 @@ def _quick(options: argparse.Namespace) -> dict[str, Measure]:
         "publish": Publishing(measurements=10_000, rounds=rounds).measure,
         "push": Pushing(bench=BENCH, series=1_000, rounds=rounds).measure,
         "browser": Browsing(evaluations=10_000, measurements=2_000, rounds=5).measure,
+        "dashboards": Dashboards(plans=PLANS, monitors=10, days=60, columns=10, rounds=5).measure,
     }
 
 

@@ -110,6 +110,11 @@ def _of_pages(results: Results) -> Iterator[Verdict]:
     slowest = max((row.slow_seconds for row in measured), default=None)
     demand = "100,000 evaluations in any shape: the slowest page, 95th percentile"
     yield _below(demand, slowest, 0.3, "s")
+    section = results.sections.get("dashboards")
+    measured = [row for row in section.rows if row.costs and not row.note] if section else []
+    slowest = max((row.slow_seconds for row in measured), default=None)
+    demand = "two years of 100 monitors a day: the slowest query of dashboards, 95th percentile"
+    yield _below(demand, slowest, 0.3, "s")
 
 
 # --- how a demand is judged -----------------------------------------------------------------------
