@@ -1,0 +1,1 @@
+"""The dashboards and alert rules as Grafana runs them, against a real Postgres and Prometheus."""
