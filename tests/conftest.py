@@ -7,8 +7,8 @@ import os
 import hypothesis
 
 # A machine that runs several services beside the tests is slow now and then. Developers look for
-# new examples at every run; CI tries the same ones, and fewer, so that its answer is about the change
-# and comes within ten minutes.
+# new examples at every run; CI tries the same ones, and fewer, so that its answer is about the
+# change, and comes within ten minutes.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "suite")
