@@ -22,7 +22,9 @@ _SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 # Metrics of quality of which there can be too little; of all others there can be too much.
 _LEAST = frozenset({"rows", "data_quality_score"})
 # Told in columns of their own.
-_TOLD = frozenset({"method", "n", "n_current", "n_reference", "reason", "drifted", "p_value"})
+_TOLD = frozenset(
+    {"bound", "method", "n", "n_current", "n_reference", "reason", "drifted", "p_value"}
+)
 
 
 def measurement_table(
