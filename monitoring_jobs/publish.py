@@ -154,11 +154,9 @@ def _raise_any(failures: dict[str, MonitoringError]) -> None:
 
 # --- one function per sink ------------------------------------------------------------------------
 def _to_postgres(evaluation: Evaluation, settings: Settings, _html: str | None) -> str:
-    from monitoring_jobs.sinks.postgres import PostgresSink, write_addresses
+    from monitoring_jobs.sinks.postgres import PostgresSink
 
-    url = settings.require_database_url()
-    PostgresSink(url).write(evaluation)
-    write_addresses(url, settings.addresses)
+    PostgresSink(settings.require_database_url(), settings.addresses).write(evaluation)
     return WRITTEN
 
 

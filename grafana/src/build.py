@@ -14,8 +14,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "dashboards"
 ALERTS = FOLDER.parent / "provisioning" / "alerting" / "rules.yaml"
 
 
-def main(folder: Path = FOLDER) -> None:
-    """Write every dashboard, and remove the files of dashboards that are no more."""
+def main(folder: Path = FOLDER, alerts: Path = ALERTS) -> None:
+    """Write the alert rules and every dashboard; remove files of dashboards that are no more."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = catalog.files()
     for stale in folder.glob("*.json"):
@@ -23,8 +23,8 @@ def main(folder: Path = FOLDER) -> None:
             stale.unlink()
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
+    alerts.write_text(alert_files.rendered(), encoding="utf-8")
 
 
 if __name__ == "__main__":
     main()
-    ALERTS.write_text(alert_files.rendered(), encoding="utf-8")

@@ -182,12 +182,12 @@ def _add_predictions(
     families.add("daily_predictions_total", rows)
     families.add("model_predictions_total", rows)
     # Checks mark the measurements of the prediction's column, whatever its name is.
-    predictions = {
-        m.metric: m
-        for m, _ in judged
+    predictions = [
+        (m, value)
+        for m, value in judged
         if m.check == "quality" and m.detail.get("role") == "prediction"
-    }
-    found = {m.metric: value for m, value in judged if predictions.get(m.metric) is m}
+    ]
+    found = {m.metric: value for m, value in predictions}
     if "missing_count" in found:
         missing = found["missing_count"]
         families.add("prediction_success_total", rows - missing)
@@ -201,13 +201,15 @@ def _add_predictions(
         )
 
 
-def _buckets(predictions: Mapping[str, Measurement], count: float) -> list[tuple[str, float]]:
+def _buckets(
+    predictions: Sequence[tuple[Measurement, float]], count: float
+) -> list[tuple[str, float]]:
     """Return the cumulative counts up to each quantile and the greatest value, which are exact."""
     bounds: dict[float, float] = {}
-    for m in predictions.values():
+    for m, bound in predictions:
         counted = count if m.metric == "max" else m.detail.get("at_or_below")
-        if m.value is not None and isinstance(counted, int | float):
-            bounds[m.value] = counted
+        if isinstance(counted, int | float):
+            bounds[bound] = counted
     return [(repr(bound), bounds[bound]) for bound in sorted(bounds)] + [("+Inf", count)]
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from monitoring_jobs.database import (
@@ -49,8 +49,10 @@ _of_measurement = attrgetter(
 class PostgresSink:
     """Writes evaluations with the rights of monitoring_writer."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, addresses: Mapping[str, str | None] | None = None) -> None:
+        """Take the database's URL, and what else a write keeps: see ``write_addresses``."""
         self._url = url
+        self._addresses = addresses or {}
 
     def write(self, evaluation: Evaluation) -> None:
         """Replace what is stored for the evaluation's monitor and window, and note the attempt.
@@ -68,6 +70,7 @@ class PostgresSink:
             newer = _later_than(evaluation, cursor, key)
             if newer is None:
                 _replace(evaluation, cursor, key)
+                _keep_addresses(cursor, self._addresses)
             _add_attempt(
                 cursor,
                 key,
@@ -143,13 +146,16 @@ def write_addresses(url: str, addresses: Mapping[str, str | None]) -> None:
         DatabaseUnavailable: As ``PostgresSink.write``.
         DatabaseRefused: As ``PostgresSink.write``.
     """
-    known = [{"name": name, "url": address} for name, address in addresses.items() if address]
-    if not known:
-        return
     with transaction(url) as connection, connection.cursor() as cursor:
         require_current_schema(connection)
-        # One order for everybody: two that write at once then wait, and never for each other.
-        for row in sorted(known, key=itemgetter("name")):
+        _keep_addresses(cursor, addresses)
+
+
+def _keep_addresses(cursor: Cursor, addresses: Mapping[str, str | None]) -> None:
+    # One order for everybody: two that write at once then wait, and never for each other.
+    for name, address in sorted(addresses.items()):
+        if address:
+            row = {"name": name, "url": address}
             cursor.execute(queries("evaluation")["keep_address"], row)
 
 

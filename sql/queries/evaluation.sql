@@ -45,5 +45,11 @@ INSERT INTO evaluation_attempt (
 ON CONFLICT DO NOTHING;
 
 -- name: keep_address
-INSERT INTO address (name, url) VALUES (%(name)s, %(url)s)
-ON CONFLICT (name) DO UPDATE SET url = excluded.url WHERE address.url <> excluded.url;
+-- An address seldom changes. As long as it does not, nothing is locked: evaluations that are
+-- written at once would wait for each other.
+INSERT INTO address (name, url)
+SELECT
+    %(name)s,
+    %(url)s
+WHERE NOT EXISTS (SELECT 1 FROM address WHERE name = %(name)s AND url = %(url)s)
+ON CONFLICT (name) DO UPDATE SET url = excluded.url;

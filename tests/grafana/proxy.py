@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -18,6 +17,8 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+
+from tests.fixtures.http_server import serving
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,8 @@ def counting_proxy(upstream: str) -> Iterator[CountingProxy]:
         def log_message(self, *words: object) -> None:
             """Stay quiet."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield CountingProxy(f"127.0.0.1:{server.server_port}")
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as target:
+        yield CountingProxy(target)
 
 
 def _fetch(url: str) -> tuple[int, bytes]:

@@ -7,6 +7,7 @@ from textwrap import indent
 from typing import Literal
 
 from monitoring_alerts.rule import Comparison, Panel, Rule
+from monitoring_dashboards.addresses import AIRFLOW
 from monitoring_dashboards.targets import Target, sql
 
 _LABELS = ("monitor", "owner", "model_name", "model_version", "airflow_url")
@@ -111,9 +112,7 @@ SELECT
     standing.owner,
     standing.model_name,
     standing.model_version,
-    COALESCE(
-        (SELECT url FROM addresses WHERE name = 'airflow'), 'http://localhost:8080/'
-    ) AS airflow_url,
+    {AIRFLOW} AS airflow_url,
     ({number})::double precision AS value
 FROM found
 INNER JOIN standing ON standing.monitor = found.monitor

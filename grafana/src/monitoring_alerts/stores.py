@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from monitoring_alerts.rule import Panel, Rule
+from monitoring_dashboards.addresses import AIRFLOW
 from monitoring_dashboards.targets import Target, instant, sql
 
 _DATABASE = Panel("operations", "Results database")
 _DASHBOARD = {"dashboard_url": "{grafana}d/operations"}
 # Maintenance runs nightly: what a fresh installation or a backfill leaves is its to mend.
 _A_NIGHT = "26h"
-_AIRFLOW = """\
-COALESCE(
-        (SELECT url FROM addresses WHERE name = 'airflow'), 'http://localhost:8080/'
-    ) AS airflow_url"""
 
 
 def _of(view: str, label: str | None = None, **numbers: str) -> dict[str, Target]:
     """Return queries of a view, with an alert for each value of its column ``label``."""
-    labels = [label, _AIRFLOW] if label else [_AIRFLOW]
+    airflow = f"{AIRFLOW} AS airflow_url"
+    labels = [label, airflow] if label else [airflow]
     columns = {
         name: ",\n    ".join([*labels, f"({number})::double precision AS value"])
         for name, number in numbers.items()

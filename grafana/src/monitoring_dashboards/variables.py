@@ -13,6 +13,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from monitoring_dashboards import statuses
+from monitoring_dashboards.addresses import AIRFLOW, MLFLOW
 from monitoring_dashboards.conditions import IN_RANGE, MONITOR, MONITORS
 from monitoring_dashboards.targets import POSTGRES
 
@@ -148,8 +149,8 @@ def feature(view: str = "column_drift", *, multi_monitor: bool = False) -> Query
 def addresses() -> list[QueryVariable]:
     """Return the hidden variables `airflow_url` (ends in ``/``) and `mlflow_url` (does not)."""
     return [
-        _address("airflow", "RTRIM(url, '/') || '/'", "http://localhost:8080/"),
-        _address("mlflow", "RTRIM(url, '/')", "http://localhost:5000"),
+        _address("airflow", AIRFLOW),
+        _address("mlflow", MLFLOW),
     ]
 
 
@@ -162,14 +163,8 @@ class _Address(QueryVariable):
         return model
 
 
-def _address(name: str, url: str, default: str) -> QueryVariable:
-    text = cleandoc(
-        f"""
-        SELECT COALESCE(
-            (SELECT {url} FROM addresses WHERE name = '{name}'), '{default}'
-        ) AS url
-        """
-    )
+def _address(name: str, address: str) -> QueryVariable:
+    text = f"SELECT {address} AS url"
     return (
         _Address(f"{name}_url")
         .label(f"Address of {name}")

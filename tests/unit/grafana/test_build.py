@@ -198,8 +198,10 @@ def test_names_of_digits_in_tables_are_no_numbers(uid: str) -> None:
 
 
 def test_building_removes_the_file_of_a_dashboard_that_is_no_more(tmp_path: Path) -> None:
-    (tmp_path / "gone.json").write_text("{}")
+    folder = tmp_path / "dashboards"
+    folder.mkdir()
+    (folder / "gone.json").write_text("{}")
 
-    build.main(tmp_path)
+    build.main(folder, tmp_path / "rules.yaml")
 
-    assert {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()} == FILES
+    assert {path.name: path.read_text("utf-8") for path in folder.iterdir()} == FILES
