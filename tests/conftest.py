@@ -22,6 +22,8 @@ pytest_plugins = [
     "tests.fixtures.mlflow_server",
     "tests.fixtures.extraction",
     "tests.fixtures.pushgateway",
+    "tests.fixtures.demo_run",
     "tests.fixtures.airflow_stack",
     "tests.fixtures.object_storage",
+    "tests.fixtures.kubectl",
 ]
