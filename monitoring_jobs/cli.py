@@ -26,6 +26,9 @@ from monitoring_jobs.by_hand import (
     require_stores,
     shown,
 )
+from monitoring_jobs.commands.backup import backup, restore
+from monitoring_jobs.commands.doctor import doctor
+from monitoring_jobs.commands.stack import app as stack
 from monitoring_jobs.console import (
     complain,
     plain,
@@ -99,7 +102,7 @@ def _options(
     del debug, version
 
 
-# --- monitor files and metrics --------------------------------------------------------------------
+# --- monitor files, metrics, settings ------------------------------------------------------------
 @app.command()
 def validate(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
@@ -137,6 +140,14 @@ def metrics() -> None:
     from monitoring_jobs.metrics import metrics_page
 
     typer.echo(metrics_page())
+
+
+@app.command("settings")
+def show_settings() -> None:
+    """Print the tables of all variables that are read from the environment, in Markdown."""
+    from monitoring_jobs.commands.configuration import settings_tables
+
+    typer.echo(settings_tables())
 
 
 # --- the three jobs -------------------------------------------------------------------------------
@@ -359,13 +370,19 @@ def maintain(
     show_summary(summary)
 
 
+app.command()(backup)
+app.command()(restore)
+app.add_typer(stack)
+app.command()(doctor)
+
+
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything is put.")] = Path(".demo"),
 ) -> None:
     """Run a monitoring fortnight on this machine: real services, models with known faults."""
     try:
-        from monitoring_jobs.demo import run_demo
+        from monitoring_jobs.demo.run import run_demo
     except ModuleNotFoundError as exc:
         raise MissingDependency(
             f"the demo needs {exc.name}, which is not installed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -98,6 +98,24 @@ def show_evaluations(evaluations: Sequence[Evaluation]) -> None:
             *map(str, counts),
             Text(_subject(offending[0]) if offending else ""),
         )
+    _console().print(table)
+
+
+def show_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Mapping[str, str]
+) -> None:
+    """Print a table of texts.
+
+    Args:
+        columns: Their names.
+        rows: A text for each column.
+        styles: Of texts that stand out by color.
+    """
+    from rich.text import Text
+
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*(Text(plain(cell), styles.get(cell, "")) for cell in row))
     _console().print(table)
 
 

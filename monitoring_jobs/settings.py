@@ -25,28 +25,42 @@ def _called(*names: str) -> Any:
 class Settings(BaseSettings):
     """Where the services are and how much of the machine may be used.
 
-    Each is read from MONITORING_<NAME>, save where another variable is named below.
+    Each is read from MONITORING_<NAME>, save where another variable is named below. What is said of
+    each stands in docs/operations/configuration.md too: ``monitoring-jobs settings`` prints it.
 
     Attributes:
-        database_url: SQLAlchemy URL of the results database, as role writer.
-        reader_url: The same as role reader, for the report browser.
-        report_store: Folder or fsspec URL of the report store.
+        database_url: URL of the results database, as role writer; as owner for ``monitoring-jobs
+            migrate`` and ``backup``.
+        reader_url: The same as role reader, for the report browser in Airflow.
+        report_store: Folder or fsspec URL for evaluations and reports.
         mlflow_tracking_uri: MLflow tracking server.
-        pushgateway_url: Pushgateway; the old name PROMETHEUS_GATEWAY works too.
-        textfile: File for node_exporter's textfile collector, written where no gateway is set.
-        mlflow_url: MLflow as a browser reaches it, where that is not the tracking server's address.
-        airflow_url: Airflow as a browser reaches it; Dags know it without.
-        grafana_url: Grafana as a browser reaches it.
-        webhook_url: Receiver of evaluations as JSON; the old name PRAMATHUS_ENDPOINT works too.
-        webhook_token: Bearer token of the webhook; the old name PRAMATHUS_API_KEY works too.
-        cache_dir: Folder for reference statistics.
+        pushgateway_url: Pushgateway.
+        textfile: File for node_exporter's textfile collector, written where no gateway is set; one
+            file per monitor beside it.
+        mlflow_url: MLflow as a browser reaches it, for links; by default mlflow_tracking_uri.
+        airflow_url: Airflow as a browser reaches it, for links; inside Dags by default
+            ``[api] base_url``.
+        grafana_url: Grafana as a browser reaches it, for links.
+        prometheus_url: Prometheus, for the doctor.
+        alertmanager_url: Alertmanager, for the doctor.
+        airflow_api_url: Airflow as this machine reaches it, for the doctor; by default airflow_url.
+        airflow_user: Who the doctor logs in to Airflow as.
+        airflow_password: Its password.
+        grafana_api_url: Grafana as this machine reaches it, for the doctor; by default grafana_url.
+        grafana_admin_user: Grafana's administrator, as whom the doctor logs in.
+        grafana_admin_password: Its password.
+        webhook_url: Receiver of evaluations as JSON.
+        webhook_token: Bearer token of the webhook.
+        cache_dir: Folder for statistics of references; may be lost at any time.
         cache_mb: Size the cache is kept under, megabytes.
-        threads: Threads over columns.
+        threads: Threads over columns; by default as many as there are cores.
         memory_mb: Memory that columns in flight may use, megabytes.
         monitors: Folder of monitor files.
-        data_roots: Folders and URL prefixes that data may be read from; empty allows every local
-            folder and the object stores.
-        connections: SQLAlchemy URLs of named sources, from MONITORING_CONNECTION_<NAME>.
+        data_roots: Folders and URL prefixes that data may be read from, separated by commas; empty
+            allows every local folder and the object stores.
+        backup_databases: Further databases of a backup, ``name=URL,name=URL``; as their owners.
+        backup_stores: Further folders and buckets of a backup, ``name=URL,name=URL``.
+        connections: SQLAlchemy URL of the ``connection`` that a monitor file names.
     """
 
     model_config = SettingsConfigDict(
@@ -67,6 +81,14 @@ class Settings(BaseSettings):
     mlflow_url: str | None = None
     airflow_url: str | None = None
     grafana_url: str | None = None
+    prometheus_url: SecretStr | None = None
+    alertmanager_url: SecretStr | None = None
+    airflow_api_url: SecretStr | None = None
+    airflow_user: str | None = None
+    airflow_password: SecretStr | None = None
+    grafana_api_url: SecretStr | None = None
+    grafana_admin_user: str | None = _called("GRAFANA_ADMIN_USER")
+    grafana_admin_password: SecretStr | None = _called("GRAFANA_ADMIN_PASSWORD")
     webhook_url: SecretStr | None = _called("MONITORING_WEBHOOK_URL", "PRAMATHUS_ENDPOINT")
     webhook_token: SecretStr | None = _called("MONITORING_WEBHOOK_TOKEN", "PRAMATHUS_API_KEY")
     cache_dir: Path = Path("~/.cache/monitoring-jobs")
@@ -75,6 +97,8 @@ class Settings(BaseSettings):
     memory_mb: int = Field(512, ge=64)
     monitors: Path = Path("dags/monitors")
     data_roots: Annotated[tuple[str, ...], NoDecode] = ()
+    backup_databases: SecretStr | None = None
+    backup_stores: str | None = None
     connections: dict[str, SecretStr] = Field(default_factory=dict, exclude=True)
 
     @field_validator("data_roots", mode="before")
@@ -159,6 +183,16 @@ class Settings(BaseSettings):
     def grafana_page(self) -> str | None:
         """Grafana, free of logins; None where a browser has no address for it."""
         return _page(self.grafana_url)
+
+    @property
+    def airflow_api(self) -> str | None:
+        """Airflow as this machine reaches it, logins included; None where nobody has said."""
+        return self.airflow_api_url.get_secret_value() if self.airflow_api_url else self.airflow_url
+
+    @property
+    def grafana_api(self) -> str | None:
+        """Grafana as this machine reaches it, logins included; None where nobody has said."""
+        return self.grafana_api_url.get_secret_value() if self.grafana_api_url else self.grafana_url
 
     def connection_url(self, name: str) -> str:
         """Return the SQLAlchemy URL of a named source, password included.

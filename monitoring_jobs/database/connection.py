@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2's own name
-from psycopg2.extensions import parse_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from monitoring_jobs.database.files import queries
 from monitoring_jobs.database.refusals import translated
@@ -86,6 +86,22 @@ def connect(url: str, **parameters: int) -> Connection:
     """
     connection: Connection = psycopg2.connect(**{**_PARAMETERS, **parameters, **_parameters(url)})
     return connection
+
+
+def for_a_program(url: str) -> tuple[str, dict[str, str]]:
+    """Return how a program of Postgres reaches a database: what may be seen, and what may not.
+
+    Returns:
+        The connection string without secrets, for the command line that every user of the machine
+        can read, and the variables that its environment needs besides.
+
+    Raises:
+        InvalidSettings: The URL is none of Postgres.
+    """
+    parameters = _parameters(url)
+    password = parameters.pop("password", None)
+    shown = {name: str(value) for name, value in _PARAMETERS.items()} | parameters
+    return make_dsn(**shown), {} if password is None else {"PGPASSWORD": password}
 
 
 def place_of(url: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import IO, Protocol
 
 from monitoring_jobs.errors import StoreRefused, StoreUnavailable
 
@@ -14,14 +15,44 @@ _HOPELESS = (errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno
 Change = Callable[[bytes | None], bytes]
 
 
+class Opened:
+    """A file that is read piece by piece.
+
+    Attributes:
+        size: Its length in bytes.
+    """
+
+    def __init__(
+        self, file: IO[bytes], size: int, translated: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._file = file
+        self._translated = translated
+        self.size = size
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, none at the end.
+
+        Raises:
+            StoreUnavailable: The store does not answer any more.
+        """
+        with self._translated():
+            return self._file.read(size)
+
+
 class Files(Protocol):
     """Files by their name relative to a root, with ``/`` between the parts."""
 
     def read(self, name: str) -> bytes | None:
         """Return a file's content; None where there is no such file."""
 
+    def opened(self, name: str) -> AbstractContextManager[Opened | None]:
+        """Open a file of any size; None where there is no such file."""
+
     def write(self, name: str, content: bytes) -> None:
         """Write a file: a reader sees the old content or the new, never a part."""
+
+    def write_from(self, name: str, content: IO[bytes]) -> None:
+        """Write a file of any size, in the same way."""
 
     def update(self, name: str, change: Change) -> None:
         """Replace a file by ``change(content)``; no other update comes between reading and writing.

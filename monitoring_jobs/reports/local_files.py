@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from monitoring_jobs.errors import StoreRefused
-from monitoring_jobs.reports.files import Change, store_error
+from monitoring_jobs.reports.files import Change, Opened, store_error
 
 _LOCK = ".lock"
 
@@ -31,15 +35,34 @@ class LocalFiles:
             except FileNotFoundError:
                 return None
 
+    @contextlib.contextmanager
+    def opened(self, name: str) -> Iterator[Opened | None]:
+        """Open a file of any size; None where there is no such file."""
+        with self._translated(name):
+            try:
+                file = self._path(name).open("rb")
+            except FileNotFoundError:
+                file = None
+        if file is None:
+            yield None
+            return
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            yield Opened(file, size, partial(self._translated, name))
+
     def write(self, name: str, content: bytes) -> None:
         """Write a file: a reader sees the old content or the new, never a part."""
+        self.write_from(name, io.BytesIO(content))
+
+    def write_from(self, name: str, content: IO[bytes]) -> None:
+        """Write a file of any size, in the same way."""
         with self._translated(name):
             path = self._path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
             try:
                 with temporary.open("xb") as file:
-                    file.write(content)
+                    shutil.copyfileobj(content, file)
                     file.flush()
                     os.fsync(file.fileno())
                 temporary.replace(path)

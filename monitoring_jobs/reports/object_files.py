@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 
 import fsspec
 
 from monitoring_jobs.errors import MissingDependency, StoreUnavailable
-from monitoring_jobs.reports.files import Change, store_error
+from monitoring_jobs.reports.files import Change, Opened, store_error
 
 _UPDATES = 20
 
@@ -42,10 +45,32 @@ class ObjectFiles:
             except FileNotFoundError:
                 return None
 
+    @contextlib.contextmanager
+    def opened(self, name: str) -> Iterator[Opened | None]:
+        """Open an object of any size; None where there is no such object."""
+        with self._translated(name):
+            try:
+                file = self._fs.open(self._key(name), "rb")
+            except FileNotFoundError:
+                file = None
+        if file is None:
+            yield None
+            return
+        with file:
+            yield Opened(file, int(file.size), partial(self._translated, name))
+
     def write(self, name: str, content: bytes) -> None:
         """Put an object: a reader sees the old content or the new, never a part."""
         with self._translated(name):
             self._fs.pipe_file(self._key(name), content)
+
+    def write_from(self, name: str, content: IO[bytes]) -> None:
+        """Put an object of any size, in the same way."""
+        # Drivers put a file that is there; a stream that breaks off they would put as it is.
+        with self._translated(name), NamedTemporaryFile() as file:
+            shutil.copyfileobj(content, file)
+            file.flush()
+            self._fs.put_file(file.name, self._key(name))
 
     def update(self, name: str, change: Change) -> None:
         """Replace an object by ``change(content)``, again when another writer was faster.
@@ -103,6 +128,17 @@ class ObjectFiles:
         if self._scheme == "memory":
             with self._translated(folder), contextlib.suppress(FileNotFoundError, OSError):
                 self._fs.rmdir(self._key(folder))
+
+    def require_bucket(self) -> None:
+        """Refuse a bucket that is not there: some stores would make it when it is written to.
+
+        Raises:
+            StoreRefused: It is not there.
+            StoreUnavailable: The store does not answer.
+        """
+        # Who may write need not be allowed to look.
+        with self._translated(""), contextlib.suppress(PermissionError):
+            self._fs.ls(self._root.partition("/")[0], refresh=True)
 
     def location(self, name: str) -> str:
         """Return the URL of a name."""

@@ -1,0 +1,1 @@
+"""The commands of operators: doctor, backup and restore, the stack of containers."""
