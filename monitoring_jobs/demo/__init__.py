@@ -1,7 +1,5 @@
-"""The whole monitoring day on one laptop: real services, models, traffic with known faults."""
+"""The whole monitoring day on one laptop: real services, models, traffic with known faults.
 
-from __future__ import annotations
-
-from monitoring_jobs.demo.run import run_demo
-
-__all__ = ["run_demo"]
+``run`` is that day; ``fill`` puts its models and traffic into a stack that runs elsewhere, and does
+without the embedded Postgres that ``run`` needs: so nothing is imported here.
+"""

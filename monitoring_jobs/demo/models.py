@@ -81,12 +81,17 @@ def fit(recipe: Recipe) -> TrainedModel:
     return TrainedModel(recipe, pipeline)
 
 
-def train(recipe: Recipe) -> TrainedModel:
-    """Train and register every version of a model; the alias follows the newest."""
+def train(recipe: Recipe, *, first: int = 1) -> TrainedModel:
+    """Train and register every version of a model; the alias follows the newest.
+
+    Args:
+        recipe: What the model is made by.
+        first: The version to begin with, where earlier ones are registered already.
+    """
     mlflow.set_experiment(recipe.name)
     client = mlflow.MlflowClient()
     pipeline = None
-    for number, estimator in enumerate(recipe.versions, start=1):
+    for number, estimator in enumerate(recipe.versions[first - 1 :], start=first):
         pipeline = _pipeline(estimator)
         version = _register(recipe, pipeline, number)
         client.set_registered_model_alias(recipe.name, ALIAS, version)

@@ -1,18 +1,23 @@
-"""The demo's monitor files, written where a user would write them: one YAML file per model."""
+"""The demo's monitor files, written where a user would write them: one YAML file per model.
+
+``python -m monitoring_jobs.demo.monitors docker/demo/monitors s3://monitoring/predictions`` writes
+those of the containers.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
-from monitoring_jobs.demo.faults import DIABETES, WINE
+from monitoring_jobs.demo.faults import DIABETES, WINDOWS, WINE
 
 _WINE = f"""\
 # All that the wine classifier's monitor says; only name, data and reference are needed.
 name: {WINE}
 description: Grades of wine from thirteen laboratory values
 owner: demo@example.com
-schedule: "@daily"
+{{backfill}}schedule: "@daily"
 model: {{name: {WINE}, alias: champion}}
 task: classification
 data:
@@ -53,7 +58,7 @@ _DIABETES = f"""\
 name: {DIABETES}
 description: Progression of diabetes within a year
 owner: demo@example.com
-model: {{name: {DIABETES}, alias: champion}}
+{{backfill}}model: {{name: {DIABETES}, alias: champion}}
 task: regression
 data:
   source: csv                           # one file a day
@@ -68,10 +73,25 @@ checks:
 """
 
 
-def write_monitors(folder: Path, traffic: Path) -> None:
-    """Write the monitor files of the logs below ``traffic``."""
-    logs = {WINE: (_WINE, traffic / WINE), DIABETES: (_DIABETES, traffic / DIABETES / "*.csv")}
+def write_monitors(folder: Path, traffic: Path | str, *, backfill: int = 0) -> None:
+    """Write the monitor files of the logs below ``traffic``.
+
+    Args:
+        folder: Where they are put.
+        traffic: Folder or fsspec URL.
+        backfill: Windows before the first one that Airflow judges as well.
+    """
+    logs = {
+        WINE: (_WINE, f"{traffic}/{WINE}"),
+        DIABETES: (_DIABETES, f"{traffic}/{DIABETES}/*.csv"),
+    }
+    past = f"backfill_on_first_run: {backfill}\n" if backfill else ""
     for name, (text, path) in logs.items():
         # JSON's quotes are YAML's, whatever the path holds.
-        quoted = json.dumps(str(path), ensure_ascii=False)
-        (folder / f"{name}.yaml").write_text(text.replace("{path}", quoted), encoding="utf-8")
+        quoted = json.dumps(path, ensure_ascii=False)
+        filled = text.replace("{path}", quoted).replace("{backfill}", past)
+        (folder / f"{name}.yaml").write_text(filled, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_monitors(Path(sys.argv[1]), sys.argv[2], backfill=WINDOWS)

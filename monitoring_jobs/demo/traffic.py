@@ -47,16 +47,20 @@ _MILLISECONDS_A_DAY = 86_400_000
 
 def write_traffic(model: TrainedModel, folder: Path, last_day: date) -> int:
     """Write the logs of the two weeks that end with ``last_day``; return the number of rows."""
+    return sum(
+        write_day(model, folder, last_day - timedelta(days=days_ago - 1), days_ago)
+        for days_ago in range(DAYS_OF_TRAFFIC, 0, -1)
+    )
+
+
+def write_day(model: TrainedModel, folder: Path, day: date, days_ago: int) -> int:
+    """Write the log of one day as a file below ``folder``; return the number of rows."""
     name = model.recipe.name
     home = folder / name
     home.mkdir(parents=True, exist_ok=True)
-    written = 0
-    for days_ago in range(DAYS_OF_TRAFFIC, 0, -1):
-        day = last_day - timedelta(days=days_ago - 1)
-        frame = one_day(model, day, days_ago)
-        _WRITERS[name](frame, home, day)
-        written += len(frame)
-    return written
+    frame = one_day(model, day, days_ago)
+    _WRITERS[name](frame, home, day)
+    return len(frame)
 
 
 def one_day(model: TrainedModel, day: date, days_ago: int) -> pd.DataFrame:

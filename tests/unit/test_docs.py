@@ -12,6 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from monitoring_jobs.cli import app
+from monitoring_jobs.commands.configuration import DAGS
 from monitoring_jobs.drift_methods import METHODS, Method
 from monitoring_jobs.results import Status
 from monitoring_jobs.settings import CONNECTION_PREFIX, Settings, environment_names
@@ -75,6 +76,14 @@ def test_every_monitor_file_in_the_docs_loads(page: str) -> None:
         MonitorSpec.model_validate(yaml.safe_load(block))
 
 
+def test_the_first_models_files_can_be_used_as_they_stand() -> None:
+    page = text_of("docs/first-model.md")
+    (program,) = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    compile(program, "train.py", "exec")
+    (monitor,) = re.findall(r"<<END\n(.*?)^END", page, flags=re.MULTILINE | re.DOTALL)
+    MonitorSpec.model_validate(yaml.safe_load(monitor.replace("$PWD", "/home/me/churn")))
+
+
 def test_the_readmes_monitor_file_is_the_smallest() -> None:
     (smallest,) = monitor_files("README.md")
     assert set(yaml.safe_load(smallest)) == set(json_schema()["required"])
@@ -85,9 +94,39 @@ def test_the_committed_schema_is_the_commands() -> None:
     assert committed == json_schema(), "run: monitoring-jobs schema > docs/monitor.schema.json"
 
 
+def test_the_runbook_has_a_section_for_every_alert_that_says_when_and_what_to_do() -> None:
+    rules = [path.read_text(encoding="utf-8") for path in ROOT.glob("docker/prometheus/rules/*")]
+    grafana = text_of("grafana/provisioning/alerting/rules.yaml")
+    names = set(re.findall(r"- alert: (\w+)", "".join(rules)))
+    names |= set(re.findall(r"^ +title: (\w+)", grafana, flags=re.MULTILINE))
+    sections = text_of("docs/alerts.md").split("\n### ")[1:]
+    told = {re.match(r"`(\w+)`", section).group(1): section for section in sections}  # type: ignore[union-attr]
+    assert set(told) == names
+    assert [name for name, text in told.items() if "**When**" not in text] == []
+    assert [name for name, text in told.items() if "**Do**" not in text] == []
+
+
 def test_the_page_of_metrics_is_what_the_command_prints() -> None:
     printed = CliRunner().invoke(app, ["metrics"]).output
     assert text_of("docs/metrics.md") == printed, "run: monitoring-jobs metrics > docs/metrics.md"
+
+
+def test_the_tables_of_settings_are_what_the_command_prints() -> None:
+    printed = CliRunner().invoke(app, ["settings"]).output
+    page = text_of("docs/operations/configuration.md")
+    _, _, tables = page.partition("<!-- monitoring-jobs settings -->\n")
+    assert tables.partition("<!-- end -->")[0] == printed, "put there: monitoring-jobs settings"
+
+
+def test_every_variable_that_dags_read_is_in_the_tables_with_its_default() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("dags/*.py"))
+    read = set(re.findall(r'"(MONITORING_[A-Z_]+)"', code))
+    settings = {name for setting in Settings.model_fields for name in environment_names(setting)}
+    assert read - settings == {variable.name for variable in DAGS}
+    for variable in DAGS:
+        assert f'"{variable.name}", "{variable.default}"' in code or not any(
+            mark in variable.default for mark in "@*"
+        )
 
 
 @pytest.mark.parametrize("key", sorted(json_schema()["properties"]))
