@@ -339,8 +339,11 @@ def backfill(
 def migrate() -> None:
     """Bring the results database to the schema of this version; safe to run twice at once."""
     from monitoring_jobs.database import migrate as migrate_database
+    from monitoring_jobs.maintain import create_partitions
 
-    revision = migrate_database(_settings().require_database_url())
+    url = _settings().require_database_url()
+    revision = migrate_database(url)
+    create_partitions(url, now=datetime.now(UTC))  # the first windows need not wait for the night
     typer.echo(f"the results database is at revision {revision}")
 
 

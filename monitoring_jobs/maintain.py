@@ -123,10 +123,20 @@ def _forget(url: str, before: datetime, summary: MaintenanceSummary) -> Maintena
     return replace(summary, partitions_dropped=partitions, evaluations_deleted=evaluations)
 
 
-def _create_partitions(
-    url: str, now: datetime, ahead: int, summary: MaintenanceSummary
-) -> MaintenanceSummary:
-    """Make the coming months' partitions, and those of months the default partition has caught."""
+def create_partitions(url: str, *, now: datetime, months_ahead: int = MONTHS_AHEAD) -> int:
+    """Make the coming months' partitions, and those of months the default partition has caught.
+
+    Args:
+        url: The results database, as writer or owner.
+        now: The present; its month gets one too.
+        months_ahead: Months after it that get one.
+
+    Returns:
+        How many are new.
+
+    Raises:
+        MonitoringError: Postgres does not answer, is not migrated, or a table stayed locked.
+    """
     from monitoring_jobs.database import queries, require_current_schema, transaction
 
     blocks = queries("maintain")
@@ -134,7 +144,7 @@ def _create_partitions(
         require_current_schema(connection)
         cursor.execute(blocks["months_without_partition"])
         months = {row[0] for row in cursor.fetchall()}
-    months |= {_month(now.date(), later) for later in range(ahead + 1)}
+    months |= {_month(as_utc(now).date(), later) for later in range(months_ahead + 1)}
     created = 0
     for month in sorted(months):
         # A transaction each: writers wait for the move of one month at most.
@@ -145,6 +155,13 @@ def _create_partitions(
             cursor.execute(blocks["create_partition"], {"month": month})
             row = cursor.fetchone()
             created += bool(row and row[0])
+    return created
+
+
+def _create_partitions(
+    url: str, now: datetime, months_ahead: int, summary: MaintenanceSummary
+) -> MaintenanceSummary:
+    created = create_partitions(url, now=now, months_ahead=months_ahead)
     return replace(summary, partitions_created=created)
 
 

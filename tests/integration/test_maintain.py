@@ -16,12 +16,13 @@ from monitoring_jobs.errors import (
     SchemaMismatch,
     SinksFailed,
 )
-from monitoring_jobs.maintain import MaintenanceSummary, maintain
+from monitoring_jobs.maintain import MONTHS_AHEAD, MaintenanceSummary, maintain
 from monitoring_jobs.reports.store import ReportStore, drafts
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.sinks.postgres import PostgresSink
 from monitoring_jobs.sinks.pushgateway import PushgatewaySink, TextfileSink
 from monitoring_jobs.windows import Window
+from tests.fixtures.command_line import Cli
 from tests.fixtures.evaluations import day, make_evaluation
 from tests.fixtures.postgres import Gate, rows
 from tests.fixtures.pushgateway import scrape
@@ -64,6 +65,18 @@ def write(url: str, *windows: Window) -> int:
 
 
 # --- partitions -----------------------------------------------------------------------------------
+def test_f40_migrate_leaves_the_coming_months_with_partitions(
+    empty_database_url: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONITORING_DATABASE_URL", empty_database_url)
+    code, out, err = cli("migrate")
+    assert (code, err) == (0, "")
+    assert "revision" in out
+    assert len(partitions(empty_database_url)) == 1 + MONTHS_AHEAD + 1  # the default, this month
+    assert cli("migrate")[0] == 0
+    assert len(partitions(empty_database_url)) == 1 + MONTHS_AHEAD + 1
+
+
 def test_f40_partitions_are_created_ahead(settings: Settings, database_url: str) -> None:
     summary = maintain(settings, now=NOW, months_ahead=2)
     assert summary == MaintenanceSummary(partitions_created=3)
