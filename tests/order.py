@@ -22,7 +22,12 @@ _LONG = (
     "integration/test_alerts_end_to_end.py",
 )
 # These share a stack that costs a fifth of a processor while it runs: not from the beginning on.
-_ON_THE_STACK = ("browser/", "grafana/test_dashboards.py", "integration/test_up_demo.py")
+_ON_THE_STACK = (
+    "browser/",
+    "grafana/test_dashboards.py",
+    "integration/test_doctor_airflow.py",
+    "integration/test_up_demo.py",
+)
 # Many and short, they fill what is left of the time.
 _SHORT = "unit/"
 

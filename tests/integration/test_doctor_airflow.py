@@ -1,0 +1,60 @@
+"""`monitoring-jobs doctor` on what `make up` starts: Airflow itself, and all services together."""
+
+from __future__ import annotations
+
+from monitoring_jobs.doctor import Examination, State, examine
+from monitoring_jobs.settings import Settings
+from tests.fixtures.airflow_stack import AirflowStack
+from tests.fixtures.monitors import MonitorFactory
+
+
+def examined(stack: AirflowStack, **changes: object) -> Examination:
+    settings = Settings.load(
+        **{
+            "database_url": stack.databases["monitoring"],
+            "reader_url": stack.databases["reader"],
+            "report_store": str(stack.home.reports),
+            "monitors": stack.home.monitors,
+            "mlflow_tracking_uri": stack.mlflow,
+            "pushgateway_url": stack.pushgateway,
+            "prometheus_url": stack.prometheus,
+            "alertmanager_url": stack.alertmanager,
+            "airflow_api_url": stack.airflow,
+            "airflow_user": stack.user,
+            "airflow_password": stack.password,
+            **changes,
+        }
+    )
+    return examine(settings)
+
+
+def test_the_laptops_stack_is_well(command_environment: None, airflow_stack: AirflowStack) -> None:
+    examination = examined(airflow_stack)
+
+    found = {(one.service, one.check): one.status for one in examination.findings}
+    assert [one for one in examination.findings if one.status is State.FAILED] == []
+    for check in ("reachable", "parts", "login", "import errors"):
+        assert found["airflow", check] is State.OK
+    assert found["airflow", "dags"] in (State.OK, State.WARNING)  # other tests may have paused one
+    assert found["clock", "skew"] is State.OK
+
+
+def test_a_wrong_login_to_airflow_is_named(
+    command_environment: None, airflow_stack: AirflowStack
+) -> None:
+    examination = examined(airflow_stack, airflow_password="not the password")
+
+    (login,) = (one for one in examination.findings if one.check == "login")
+    assert login.status is State.FAILED
+    assert "MONITORING_AIRFLOW_PASSWORD" in login.cure
+
+
+def test_a_dag_that_is_not_there_is_named(
+    command_environment: None, airflow_stack: AirflowStack, make_monitor: MonitorFactory
+) -> None:
+    examination = examined(airflow_stack, monitors=make_monitor("elsewhere").parent)
+
+    (dags,) = (one for one in examination.findings if one.check == "dags")
+    assert dags.status is State.FAILED
+    assert dags.message == "there is no Dag monitor__elsewhere"
+    assert "MONITORING_MONITORS" in dags.cure
