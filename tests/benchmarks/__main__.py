@@ -17,6 +17,7 @@ from tests.benchmarks.dashboards import Dashboards
 from tests.benchmarks.demands import judge
 from tests.benchmarks.engine import Engine
 from tests.benchmarks.extraction import Extraction
+from tests.benchmarks.fleet import Fleet
 from tests.benchmarks.processes import ROOT
 from tests.benchmarks.publishing import Publishing, Pushing
 from tests.benchmarks.reading import Reading
@@ -121,6 +122,7 @@ def _full(options: argparse.Namespace) -> dict[str, Measure]:
         "push": Pushing(bench=BENCH, **rounds).measure,
         "browser": Browsing().measure,
         "dashboards": Dashboards(plans=PLANS).measure,
+        "fleet": Fleet().measure,
     }
 
 
@@ -145,6 +147,7 @@ def _quick(options: argparse.Namespace) -> dict[str, Measure]:
         "push": Pushing(bench=BENCH, series=1_000, rounds=rounds).measure,
         "browser": Browsing(evaluations=10_000, measurements=2_000, rounds=5).measure,
         "dashboards": Dashboards(plans=PLANS, monitors=10, days=60, columns=10, rounds=5).measure,
+        "fleet": Fleet(monitors=4, workers=(1,)).measure,
     }
 
 

@@ -52,7 +52,7 @@ class Pushing:
         from tests.fixtures.pushgateway import running_pushgateway
 
         if shutil.which("prometheus-pushgateway") is None:
-            note = "left out: prometheus-pushgateway is not installed; see make packages"
+            note = "left out: prometheus-pushgateway is not installed; see .ci/packages"
             return [Row(what=PUSH, rows=self.series, ours=True, note=note)]
         jobs = {PUSH: "push", BARE_PUSH: "bare_push"}
         self.bench.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""The compose file, walked: its services run here by local programs, each in its own sandbox."""

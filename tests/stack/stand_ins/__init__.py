@@ -1,0 +1,1 @@
+"""Small real servers in place of programs that no package of this machine offers."""
