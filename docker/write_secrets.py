@@ -18,7 +18,12 @@ HERE = Path(__file__).resolve().parent
 # What others hand out, for alertmanager.yml: made empty, to be filled by hand.
 HANDED_OUT = ("smtp_password", "slack_url", "pagerduty_routing_key", "webhook_token")
 
-_ASSIGNMENT = re.compile(r"(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)")
+# What people write and Compose understands: export, spaces, quotes, a comment behind the value.
+_ASSIGNMENT = re.compile(
+    r"""\s*(?:export\s+)?(?P<name>[A-Z][A-Z0-9_]*)\s*[=:]\s*
+    (?:(?P<quote>["'])(?P<quoted>.*?)(?P=quote)|(?P<bare>(?:(?![ ]\#).)*?))(?:\s*[ ]\#.*|\s*)""",
+    re.VERBOSE,
+)
 # They become parts of URLs and of JSON, where anything else would need quotes of three kinds.
 _PLAIN = re.compile(r"[A-Za-z0-9._~=-]+")
 _SHORTEST = 16
@@ -44,7 +49,9 @@ def main(arguments: list[str]) -> int:
         return 1
     except OSError as exc:
         place = exc.filename or folder
-        sys.stderr.write(f"{place}: {exc.strerror}; make the folder writable, or name another\n")
+        sys.stderr.write(
+            f"{place}: {exc.strerror}; make the folder writable, with room, or name another\n"
+        )
         return 1
     return 0
 
@@ -63,7 +70,7 @@ def write(folder: Path) -> list[str]:
     path = folder / ".env"
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise Refused(f"{path} is not a plain file; move it away")
-    before = path.read_text(encoding="utf-8") if path.exists() else None
+    before = _read(path) if path.exists() else None
     text, drawn = completed(example if before is None else before, example)
     values = assignments(text)
     _judge(values, assignments(example), path)
@@ -78,6 +85,13 @@ def write(folder: Path) -> list[str]:
     return done or [f"{path} and {folder / 'secrets'} are complete"]
 
 
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")  # some editors put a mark in front
+    except ValueError:
+        raise Refused(f"{path} is not in UTF-8; save it as that") from None
+
+
 def completed(text: str, example: str) -> tuple[str, list[str]]:
     """Return a .env with a value for every secret of the example, and the names it had to draw."""
     drawn = []
@@ -87,8 +101,9 @@ def completed(text: str, example: str) -> tuple[str, list[str]]:
         for number, line in enumerate(lines)
         if (found := _ASSIGNMENT.fullmatch(line))
     }
+    there = assignments(text)
     for name in assignments(example):
-        if name in places and lines[places[name]].partition("=")[2].strip():
+        if there.get(name):
             continue
         line = f"{name}={draw(name)}"
         if name in places:
@@ -102,7 +117,7 @@ def completed(text: str, example: str) -> tuple[str, list[str]]:
 def assignments(text: str) -> dict[str, str]:
     """Return the variables of a .env that are no comments; of two of one name the last."""
     found = (_ASSIGNMENT.fullmatch(line) for line in text.splitlines())
-    return {match["name"]: match["value"].strip() for match in found if match}
+    return {match["name"]: match["quoted"] or match["bare"] or "" for match in found if match}
 
 
 def draw(name: str) -> str:
@@ -119,7 +134,9 @@ def draw(name: str) -> str:
 
 def _judge(values: dict[str, str], wanted: dict[str, str], path: Path) -> None:
     for name in wanted:
-        if not _PLAIN.fullmatch(values[name]):
+        # While Airflow's connections are encrypted anew, there are two keys with a comma between.
+        value = values[name].replace(",", "") if name.endswith("_FERNET_KEY") else values[name]
+        if not _PLAIN.fullmatch(value):
             raise Refused(
                 f"{path}: {name} holds more than letters, digits and . _ ~ -; choose another,"
                 " or leave it empty to have one drawn"
@@ -145,7 +162,9 @@ def _files(folder: Path, smtp_password: str) -> list[str]:
         path = folder / name
         # The Alertmanager reads files only, all others take the same password from .env.
         wanted = smtp_password if name == "smtp_password" else ""
-        if path.exists() and (not wanted or path.read_text(encoding="utf-8") == wanted):
+        if path.exists() and not path.is_file():  # as Docker makes one where it finds none
+            raise Refused(f"{path} is not a plain file; move it away")
+        if path.exists() and (not wanted or path.read_bytes() == wanted.encode()):
             continue
         _replace(path, wanted, 0o444)
         done.append(f"{path}: {'from .env' if wanted else 'empty; put yours there if you use it'}")

@@ -47,6 +47,9 @@ def test_grafana_has_a_value_for_every_variable_of_its_provisioning() -> None:
 def test_f55_mlflow_answers_to_its_name_in_the_network() -> None:
     told = services()["mlflow"]["environment"]
     assert {"mlflow:5000", "127.0.0.1:*"} <= set(told["MLFLOW_SERVER_ALLOWED_HOSTS"].split(","))
+    # Behind a proxy its pages send an origin, and MLflow refuses each that is not named here.
+    jobs = services()["airflow-scheduler"]["environment"]
+    assert told["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] == jobs["MONITORING_MLFLOW_URL"]
 
 
 def test_f43_the_pushgateway_checks_what_is_pushed() -> None:

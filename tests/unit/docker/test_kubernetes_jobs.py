@@ -102,6 +102,15 @@ def test_mlflow_logs_in_to_its_own_database(environments: Environments) -> None:
     )
 
 
+def test_mlflow_answers_to_its_service_and_to_the_address_of_its_pod(
+    environments: Environments,
+) -> None:
+    told = environments["mlflow"]
+    # A ServiceMonitor scrapes the pod, not the Service.
+    assert {"mlflow:5000", "10.0.0.7:5000"} <= set(told["MLFLOW_SERVER_ALLOWED_HOSTS"].split(","))
+    assert told["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] == "http://127.0.0.1:5000"
+
+
 def test_a_secret_of_grafana_wins_over_the_settings(environments: Environments) -> None:
     assert environments["grafana"]["GF_SMTP_PASSWORD"] == "mail-password"
     assert environments["grafana"]["MONITORING_ALERT_SLACK_URL"] == "http://localhost/unused"

@@ -97,6 +97,37 @@ def test_what_is_missing_is_added_and_the_rest_stays(tmp_path: Path) -> None:
     assert (tmp_path / ".env").read_text(encoding="utf-8").startswith("# ours\n")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "export POSTGRES_PASSWORD={}",
+        "  POSTGRES_PASSWORD = {}  ",
+        "POSTGRES_PASSWORD='{}' # ours",
+        "POSTGRES_PASSWORD={} # ours",
+        "\ufeffPOSTGRES_PASSWORD={}\r",
+    ],
+)
+def test_a_value_is_kept_however_a_person_has_written_it(tmp_path: Path, line: str) -> None:
+    line = line.format("chosen-by-a-person-0123456789")
+    (tmp_path / ".env").write_text(line, encoding="utf-8", newline="")
+    assert _write(tmp_path).returncode == 0
+    text = (tmp_path / ".env").read_text(encoding="utf-8")
+    assert text.count("POSTGRES_PASSWORD") == 1
+    assert line.strip("\ufeff\r") in text
+
+
+def test_a_file_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=secret-of-16-or-more", encoding="utf-16")
+    done = _write(tmp_path)
+    _refused(done, ".env is not in UTF-8")
+    assert "secret-of" not in done.stderr
+
+
+def test_a_folder_that_docker_made_in_place_of_a_secret_is_named(tmp_path: Path) -> None:
+    (tmp_path / "secrets/slack_url").mkdir(parents=True)
+    _refused(_write(tmp_path), "slack_url is not a plain file")
+
+
 def test_only_the_owner_may_read_and_containers_may(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("", encoding="utf-8")
     (tmp_path / ".env").chmod(0o644)
@@ -151,6 +182,13 @@ def test_a_password_that_would_break_an_address_is_refused(tmp_path: Path, value
     _refused(done, "POSTGRES_PASSWORD", "leave it empty")
     assert value not in done.stderr
     assert _values(tmp_path) == {"POSTGRES_PASSWORD": value}
+
+
+def test_two_fernet_keys_are_kept_while_airflow_goes_from_one_to_the_other(tmp_path: Path) -> None:
+    keys = ",".join(base64.urlsafe_b64encode(bytes([one]) * 32).decode() for one in (1, 2))
+    (tmp_path / ".env").write_text(f"AIRFLOW_FERNET_KEY={keys}\n", encoding="utf-8")
+    assert _write(tmp_path).returncode == 0
+    assert _values(tmp_path)["AIRFLOW_FERNET_KEY"] == keys
 
 
 def test_a_weak_password_is_refused(tmp_path: Path) -> None:
