@@ -35,7 +35,7 @@ def explain(exc: Exception) -> int:
 
 
 def prepare(*, debug: bool) -> None:
-    """Make logs and warnings lines for a person, and let SIGTERM clean up like any error."""
+    """Make logs and warnings lines for a person; let SIGTERM and SIGHUP clean up like any error."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     logger = logging.getLogger("monitoring_jobs")
@@ -44,7 +44,9 @@ def prepare(*, debug: bool) -> None:
     if not debug:
         handler.addFilter(_without_traceback)
         warnings.simplefilter("ignore")
-    signal.signal(signal.SIGTERM, lambda signum, _frame: sys.exit(128 + signum))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda signum, _frame: sys.exit(128 + signum))
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:

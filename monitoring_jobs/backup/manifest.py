@@ -17,6 +17,15 @@ DATABASES = "databases"
 STORES = "stores"
 
 _LONGEST_NAME = 2000
+# What json, int() and a look into anything may raise.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 
 
 class ArchiveRefused(TerminalError):
@@ -97,12 +106,27 @@ class Manifest:
                 code_version=str(data["code_version"]),
                 began=str(data["began"]),
                 ended=str(data["ended"]),
-                databases={name: SavedDatabase(**one) for name, one in data["databases"].items()},
-                stores={name: SavedStore(**one) for name, one in data["stores"].items()},
+                databases={name: _database(one) for name, one in data["databases"].items()},
+                stores={name: _store(one) for name, one in data["stores"].items()},
                 format=int(data["format"]),
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        except _UNREADABLE as exc:
             raise ArchiveRefused("the backup's manifest cannot be read", "use another one") from exc
+
+
+def _database(told: Any) -> SavedDatabase:
+    revision = told["revision"]
+    return SavedDatabase(
+        server=str(told["server"]),
+        major=int(told["major"]),
+        revision=None if revision is None else str(revision),
+        size_bytes=int(told["size_bytes"]),
+        dump_bytes=int(told["dump_bytes"]),
+    )
+
+
+def _store(told: Any) -> SavedStore:
+    return SavedStore(files=int(told["files"]), size_bytes=int(told["size_bytes"]))
 
 
 def checked_name(name: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from monitoring_jobs.database.connection import place_of
 from monitoring_jobs.errors import InvalidSettings
 from monitoring_jobs.settings import Settings, with_postgres_driver
 
@@ -90,7 +91,7 @@ def places(settings: Settings) -> Places:
     found = Places(
         (
             Database(RESULTS, settings.require_database_url(), schema="monitoring"),
-            *(Database(name, with_postgres_driver(url)) for name, url in databases),
+            *(_further(name, url) for name, url in databases),
         ),
         (Store(REPORTS, settings.report_store), *(Store(name, url) for name, url in stores)),
     )
@@ -102,6 +103,18 @@ def places(settings: Settings) -> Places:
             raise InvalidSettings(
                 f"{kind} names {min(twice)} twice, or as ours", "name it otherwise"
             )
+    return found
+
+
+def _further(name: str, url: str) -> Database:
+    found = Database(name, with_postgres_driver(url))
+    try:
+        place_of(found.url)
+    except InvalidSettings:
+        raise InvalidSettings(
+            f"MONITORING_BACKUP_DATABASES: the URL of {name} is not one of Postgres",
+            "write postgresql://user:password@host:port/database, the password percent-encoded",
+        ) from None
     return found
 
 

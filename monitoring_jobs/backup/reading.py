@@ -23,6 +23,7 @@ from monitoring_jobs.backup.manifest import (
     Manifest,
     checked_name,
 )
+from monitoring_jobs.errors import InvalidSettings
 
 _PIECE = 1 << 20
 # What is read into memory; a million files of a store take a tenth of this.
@@ -103,6 +104,7 @@ def verified(source: str) -> Iterator[Archive]:
 
     Raises:
         ArchiveRefused: It is damaged, incomplete, of a later version, or no backup at all.
+        InvalidSettings: Standard input is a terminal, or closed.
     """
     with _opened(source) as file:
         try:
@@ -166,15 +168,9 @@ def _compare(found: dict[str, str], told: dict[str, str], source: str) -> None:
 @contextmanager
 def _opened(source: str) -> Iterator[IO[bytes]]:
     if source == "-":
-        with TemporaryFile() as file:
-            try:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            except OSError as exc:
-                raise ArchiveRefused(
-                    f"the backup cannot be kept in a temporary file: {exc.strerror}",
-                    "set TMPDIR to a folder with room, or name a file instead of -",
-                ) from exc
-            file.seek(0)
+        if sys.stdin is None or sys.stdin.isatty():
+            raise InvalidSettings("no backup is led to standard input", "add < FILE.tar")
+        with _kept(sys.stdin.buffer) as file:
             yield file
         return
     try:
@@ -182,7 +178,26 @@ def _opened(source: str) -> Iterator[IO[bytes]]:
     except OSError as exc:
         raise ArchiveRefused(f"{source} cannot be read: {exc.strerror}", "check the name") from exc
     with archive:
-        yield archive
+        if archive.seekable():
+            yield archive
+            return
+        with _kept(archive) as file:
+            yield file
+
+
+@contextmanager
+def _kept(pipe: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Keep what a pipe holds in a temporary file, for as long as it is needed."""
+    with TemporaryFile() as file:
+        try:
+            shutil.copyfileobj(pipe, file)
+        except OSError as exc:
+            raise ArchiveRefused(
+                f"the backup cannot be kept in a temporary file: {exc.strerror}",
+                "set TMPDIR to a folder with room, or name a file instead of a pipe",
+            ) from exc
+        file.seek(0)
+        yield file
 
 
 def _shown(source: str) -> str:

@@ -10,7 +10,7 @@ from monitoring_jobs.backup.places import RESULTS, Places, places
 from monitoring_jobs.backup.reading import Archive, verified
 from monitoring_jobs.backup.stores import Told, refuse_files, restore_store
 from monitoring_jobs.database import SCHEMA_REVISION, migrate
-from monitoring_jobs.database.dumps import facts, refuse_results, refuse_unreadable
+from monitoring_jobs.database.dumps import facts, refuse_losses, refuse_unreadable
 from monitoring_jobs.database.dumps import restore as restore_dump
 from monitoring_jobs.errors import SchemaMismatch
 from monitoring_jobs.settings import Settings
@@ -94,13 +94,15 @@ def _refuse_later(manifest: Manifest) -> None:
 
 def _refuse_unfit(archive: Archive, chosen: Places, *, replace: bool) -> None:
     """Find out whatever can be found out before anything is changed."""
+    for store in chosen.stores:
+        if len(archive.files(store.name)) != archive.manifest.stores[store.name].files:
+            raise ArchiveRefused(f"the backup lacks files of {store.name}", "use another one")
     for one in chosen.databases:
         server = facts(one.url)
         _refuse_older_server(one.name, archive.manifest.databases[one.name], server.major)
         what = f"the backup's dump of {one.name}"
         refuse_unreadable(partial(archive.dump, one.name), server.major, what)
-        if not replace:
-            refuse_results(one.url, one.schema)
+        refuse_losses(one.url, one.schema, replace=replace)
     if not replace:
         for store in chosen.stores:
             refuse_files(store)

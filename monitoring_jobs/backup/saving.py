@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from monitoring_jobs import __version__
 from monitoring_jobs.backup.manifest import Manifest, SavedDatabase
 from monitoring_jobs.backup.places import Database, places
-from monitoring_jobs.backup.stores import Told, save_store
+from monitoring_jobs.backup.stores import Told, require_store, save_store
 from monitoring_jobs.backup.writing import Writer, writing
 from monitoring_jobs.database.dumps import Facts, dumped, facts
 from monitoring_jobs.settings import Settings
@@ -33,10 +33,14 @@ def backup(settings: Settings, target: str, told: Told) -> Manifest:
         DatabaseUnavailable: A database does not answer.
         DatabaseRefused: A database refuses this user.
         StoreUnavailable: A store does not answer.
+        StoreRefused: A store is not there.
         BackupFailed: The file cannot be written.
     """
     found = places(settings)
-    servers = {one.name: facts(one.url) for one in found.databases}  # before the work, not after it
+    # Before the work, not after it.
+    for store in found.stores:
+        require_store(store)
+    servers = {one.name: facts(one.url) for one in found.databases}
     began = _now()
     with writing(target) as writer:
         databases = _save_databases(found.databases, servers, writer, told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from monitoring_jobs.backup.manifest import STORES, ArchiveRefused, SavedStore, checked_name
 from monitoring_jobs.backup.places import Store
@@ -19,6 +19,25 @@ Told = Callable[[int, int | None, str], None]
 
 _REPLACED_AT_MOST = 10
 _IN_MEMORY = 32 << 20
+
+
+def require_store(store: Store) -> None:
+    """Make sure that a store is there: of one that is misspelled the backup would hold nothing.
+
+    Raises:
+        StoreUnavailable: It does not answer.
+        StoreRefused: It is not there.
+    """
+    from monitoring_jobs.reports.object_files import ObjectFiles
+
+    files = open_files(store.url)
+    if isinstance(files, ObjectFiles):
+        files.require_bucket()
+    elif not Path(files.location("")).is_dir():
+        raise StoreRefused(
+            f"store {store.name}: there is no folder {files.location('')}",
+            "name the one that the jobs write to, or make it",
+        )
 
 
 def save_store(store: Store, writer: Writer, told: Told) -> SavedStore:
@@ -142,8 +161,10 @@ def _report_beside(name: str, content: bytes) -> str | None:
     """Return the report that an evaluation names; None where it has none, or is no evaluation."""
     try:
         report = json.loads(content).get("report")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
-    if not isinstance(report, str) or PurePosixPath(report).name != report:
+    # Whoever keeps artifacts may call any of them evaluation.json.
+    usual = isinstance(report, str) and report.endswith(".html") and report.isprintable()
+    if not usual or PurePosixPath(report).name != report:
         return None
     return str(PurePosixPath(name).with_name(report))

@@ -156,11 +156,13 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that gets its name when all of it is on the disk, for its owner only.
 
     Raises:
-        BackupFailed: The path is a folder.
+        BackupFailed: The path is a folder, device or pipe.
         OSError: The file cannot be written.
     """
     if path.is_dir():
         raise BackupFailed(f"{path} is a folder", f"name a file, such as {path / 'backup.tar'}")
+    if path.exists() and not path.is_file():  # a device or pipe: the file would take its place
+        raise BackupFailed(f"{path} is no plain file", "name another, or say - and lead it there")
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ from monitoring_jobs.exits import DONE, FAILED
 if TYPE_CHECKING:
     from monitoring_jobs.doctor import Examination
 
+# Below this a table has no room for what was found, and for the cure.
+_NARROWEST = 90
 _STYLES = {"ok": "green", "skipped": "dim", "warning": "yellow", "failed": "bold red"}
 
 
@@ -29,7 +32,7 @@ def doctor(
     examination = examine(Settings.load())
     if as_json:
         typer.echo(examination.to_json())
-    elif sys.stdout.isatty():
+    elif sys.stdout.isatty() and shutil.get_terminal_size().columns >= _NARROWEST:
         _show_table(examination)
     else:
         _show_lines(examination)

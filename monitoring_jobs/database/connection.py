@@ -96,10 +96,15 @@ def for_a_program(url: str) -> tuple[str, dict[str, str]]:
         can read, and the variables that its environment needs besides.
 
     Raises:
-        InvalidSettings: The URL is none of Postgres.
+        InvalidSettings: The URL is none of Postgres, or holds a secret that no variable can.
     """
     parameters = _parameters(url)
     password = parameters.pop("password", None)
+    if "sslpassword" in parameters:
+        raise InvalidSettings(
+            f"{place_of(url)}: every user of this machine would see its sslpassword",
+            "use a key of TLS without one, or a password of Postgres",
+        )
     shown = {name: str(value) for name, value in _PARAMETERS.items()} | parameters
     return make_dsn(**shown), {} if password is None else {"PGPASSWORD": password}
 

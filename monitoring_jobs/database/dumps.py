@@ -28,6 +28,8 @@ SCHEMA = "monitoring"
 
 _OTHER_PROGRAM = "use pg_restore of the version of the pg_dump that wrote it, or a later one"
 _COPY_PIECE = 1 << 16
+# Around large objects; they would end the one transaction in its middle.
+_ENDS = (b"BEGIN;", b"COMMIT;")
 # Commands of psql, which is not here, and a setting that servers before 17 do not know.
 _NOT_FOR_THE_SERVER = (b"\\restrict", b"\\unrestrict", b"SET transaction_timeout")
 
@@ -99,14 +101,14 @@ def refuse_unreadable(source: Source, server: int, what: str) -> None:
         output.read()
 
 
-def refuse_results(url: str, schema: str | None) -> None:
-    """Make sure that a database has no rows which a restore would replace.
+def refuse_losses(url: str, schema: str | None, *, replace: bool) -> None:
+    """Make sure that a database has nothing which a restore would lose unasked.
 
     Raises:
-        DatabaseRefused: A table has rows.
+        DatabaseRefused: A table has rows, or something outside the schema is built on it.
     """
     with transaction(url) as connection, connection.cursor() as cursor:
-        _refuse_rows(cursor, url, schema)
+        _refuse_losses(cursor, url, schema, replace=replace)
 
 
 def restore(url: str, schema: str | None, source: Source, *, replace: bool) -> None:
@@ -119,7 +121,8 @@ def restore(url: str, schema: str | None, source: Source, *, replace: bool) -> N
         replace: Rows that are there may be lost.
 
     Raises:
-        DatabaseRefused: There are rows, the user may not do this, or the dump cannot be restored.
+        DatabaseRefused: There are rows, others have built on the schema, the user may not do this,
+            or the dump cannot be restored.
         MissingDependency: pg_restore is missing or too old.
     """
     with translated(place_of(url)):
@@ -128,8 +131,7 @@ def restore(url: str, schema: str | None, source: Source, *, replace: bool) -> N
             with connection.cursor() as cursor:
                 _prepare(connection, cursor, schema)
                 path = program("pg_restore", _facts(connection, cursor).major)
-                if not replace:
-                    _refuse_rows(cursor, url, schema)
+                _refuse_losses(cursor, url, schema, replace=replace)
                 cursor.execute(queries("backup")["drop_schema" if schema else "drop_everything"])
                 _fill(cursor, path, source, what=place_of(url))
                 if schema == SCHEMA:
@@ -182,7 +184,7 @@ def _copy(cursor: Cursor, output: IO[bytes]) -> None:
         if statement.startswith(b"COPY ") and statement.endswith(b" FROM stdin;"):
             rows = cast("IO[bytes]", _Block(output))  # only read() is called
             cursor.copy_expert(statement.decode("utf-8"), rows)
-        elif statement and not statement.startswith((b"--", *_NOT_FOR_THE_SERVER)):
+        elif statement and not statement.startswith((b"--", *_NOT_FOR_THE_SERVER, *_ENDS)):
             cursor.execute(statement)
 
 
@@ -222,6 +224,19 @@ def _require_rights(url: str, schema: str | None) -> None:
                 f"{place_of(url)}: this user may not read {row[0]}",
                 "connect as the owner of the database, of the results as monitoring_owner",
             )
+
+
+def _refuse_losses(cursor: Cursor, url: str, schema: str | None, *, replace: bool) -> None:
+    if not replace:
+        _refuse_rows(cursor, url, schema)
+    if schema is None:
+        return  # with all of the database goes whatever was built on it
+    cursor.execute(queries("backup")["dependents"], {"schema": schema})
+    if (row := cursor.fetchone()) is not None:
+        raise DatabaseRefused(
+            f"{place_of(url)}: {row[0]} is built on the schema {schema} and would go with it",
+            "drop it, restore, and make it again",
+        )
 
 
 def _refuse_rows(cursor: Cursor, url: str, schema: str | None) -> None:

@@ -145,7 +145,7 @@ def _upload(logs: Logs, recipe: Recipe, first_day: date, last_day: date, say: Sa
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for; return the exit code: 0, 1 failed, 2 bad settings."""
+    """Do what the command line asks for; return 0, 1 failed, 2 bad settings, 130 for ^C."""
     parser = argparse.ArgumentParser(prog="python -m monitoring_jobs.demo.fill")
     parser.description = "Put the demo's models into MLflow and its predictions below URL."
     parser.add_argument("url", metavar="URL", help="such as s3://monitoring/predictions")
@@ -161,6 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MonitoringError as exc:
         sys.stderr.write(f"demo: {exc}\n")
         return 2 if isinstance(exc, InvalidSettings) else 1
+    except KeyboardInterrupt:
+        sys.stderr.write("demo: interrupted; run it again, and it goes on where it was\n")
+        return 130
     print("The demo is in place." if changed else "Everything was in place; nothing was changed.")
     return 0
 

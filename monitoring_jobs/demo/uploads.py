@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from monitoring_jobs.errors import MissingDependency, SourceUnavailable, TerminalError
+from monitoring_jobs.errors import (
+    InvalidSettings,
+    MissingDependency,
+    SourceUnavailable,
+    TerminalError,
+)
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -20,6 +25,7 @@ class Logs:
         url: fsspec URL or folder that they lie below.
 
     Raises:
+        InvalidSettings: The URL names no place, or holds more than one; it is not shown.
         TerminalError: There is no such bucket, or the key does not open it.
         SourceUnavailable: The storage does not answer.
     """
@@ -29,6 +35,11 @@ class Logs:
 
         self.url = url.rstrip("/")
         scheme, separator, rest = self.url.partition("://")
+        if not self.url or self.url.endswith(":") or "@" in rest or "?" in rest:
+            raise InvalidSettings(
+                "the URL must name a bucket or folder, and hold neither credentials nor a query",
+                "write s3://BUCKET/FOLDER, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            )
         self._bucket = f"{scheme}://{rest.partition('/')[0]}" if separator else self.url
         try:
             with self._errors():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ from monitoring_jobs.doctor.secrets import concealed, secrets_of
 from monitoring_jobs.errors import MonitoringError
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.windows import utc_text
+
+log = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 14.0
 
@@ -132,7 +135,6 @@ class _Visit:
     probe: Probe
     case: Circumstances
     _found: list[Finding] = field(default_factory=list)
-    _surprise: BaseException | None = None
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -150,8 +152,6 @@ class _Visit:
         if thread is None:
             raise RuntimeError("the probe was not started")
         thread.join(max(0.0, until - time.monotonic()))
-        if self._surprise is not None:
-            raise self._surprise
         found = list(self._found)
         if thread.is_alive():
             found.append(
@@ -170,5 +170,12 @@ class _Visit:
                 self._found.append(finding)
         except MonitoringError as exc:
             self._found.append(Chart(self.name).error("reachable", exc))
-        except BaseException as exc:  # noqa: BLE001 - raised again by the thread that waits for it
-            self._surprise = exc
+        except Exception as exc:  # an answer of another shape; the others go on
+            log.info("%s", self.name, exc_info=True)
+            self._found.append(
+                Chart(self.name).failed(
+                    "examination",
+                    f"{self.name}: the examination broke off ({type(exc).__name__})",
+                    "check its address, rights and version; --debug shows where",
+                )
+            )

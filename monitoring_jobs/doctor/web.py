@@ -11,8 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlencode
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.parse import urlencode, urlsplit
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    Request,
+    build_opener,
+    getproxies,
+    proxy_bypass,
+)
 
 from monitoring_jobs.doctor.clock import Clock
 from monitoring_jobs.errors import InvalidSettings, TransientError
@@ -48,7 +55,7 @@ class Answer:
         """Return the body as JSON; None where it is none."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # a login page; brackets by the thousand
             return None
 
 
@@ -87,6 +94,11 @@ class WebService:
             ) from None
         self.place = f"{title} at {endpoint.host}"
         self.authorization = endpoint.authorization or authorization
+        if not (self.authorization or "").isascii() or not (self.authorization or "").isprintable():
+            raise InvalidSettings(
+                f"the token in or beside {variable} holds what no header can",
+                "look for a line end behind it, and for letters that are not plain",
+            )
         self._name, self._title, self._variable, self._clock = name, title, variable, clock
         self._root, self._query = endpoint.address.rstrip("/"), endpoint.query
         self._opener = build_opener(_NoRedirect, HTTPSHandler(context=_trust(ca_file)))
@@ -94,6 +106,12 @@ class WebService:
     @property
     def check_it(self) -> str:
         """What to do where it does not answer."""
+        parts = urlsplit(self._root)
+        if parts.scheme in getproxies() and not proxy_bypass(parts.netloc):
+            return (
+                f"{parts.scheme}_proxy was asked for it: name {parts.hostname} in no_proxy, "
+                "or mend the proxy"
+            )
         return f"check that it runs and that {self._variable} leads to it"
 
     def get(self, path: str, query: Query | None = None) -> Answer:
@@ -218,7 +236,8 @@ class WebService:
         elif isinstance(cause, ConnectionRefusedError):
             problem = "refuses the connection"
         else:
-            problem = f"cannot be reached ({type(cause).__name__})"
+            kind = type(cause if isinstance(cause, Exception) else exc).__name__
+            problem = f"cannot be reached ({kind})"
         return Unwell(f"{self.place} {problem}", self.check_it)
 
 

@@ -95,7 +95,9 @@ class ObjectFiles:
                 keys = self._fs.find(self._key(folder))
             except FileNotFoundError:
                 return []
-        return sorted(str(key).removeprefix(self._root).lstrip("/") for key in keys)
+        names = (str(key).removeprefix(self._root).lstrip("/") for key in keys)
+        # Consoles mark a folder by an object of its name.
+        return sorted(name for name in names if name and not name.endswith("/"))
 
     def folders(self) -> list[str]:
         """Return the folders directly below the root, sorted."""

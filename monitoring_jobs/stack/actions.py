@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from monitoring_jobs.stack.compose import PROFILES, Compose, Container
 from monitoring_jobs.stack.places import require_ports
 
 WORKER = "airflow-worker"
+MLFLOW = "mlflow"
 # Who starts tasks; they end before a migration, and before the tables under them are replaced.
 SCHEDULING = (
     "airflow-scheduler",
@@ -22,7 +24,9 @@ SCHEDULING = (
     WORKER,
 )
 # Who else writes to what a restore replaces.
-_WRITING = (*SCHEDULING, "airflow-api-server", "mlflow")
+_WRITING = (*SCHEDULING, "airflow-api-server", MLFLOW)
+# MLflow changes its tables only when told to; the address stays in the container's environment.
+_MIGRATE_MLFLOW = ("mlflow", "sh", "-c", 'mlflow db upgrade "$MLFLOW_BACKEND_STORE_URI"')
 _PROFILE_OF = {WORKER: "celery", "redis": "celery", "mailpit": "mail"}
 _DEMO_MONITORS = "./demo/monitors"
 _EXECUTOR = "AIRFLOW_EXECUTOR"
@@ -100,10 +104,13 @@ def backup(compose: Compose, target: str) -> None:
 
     Raises:
         BackupFailed: The file cannot be written.
+        InvalidSettings: Standard output is a terminal.
         StackFailed: The backup failed; no file is left.
     """
     words = ["run", "--rm", "-T", "operations", "backup", "-"]
     if target == "-":
+        if sys.stdout.isatty():
+            raise InvalidSettings("a backup is no text for a terminal", "add > FILE.tar")
         compose.show(*words)
         return
     try:
@@ -147,9 +154,11 @@ def upgrade(compose: Compose, *, pull: bool) -> None:
     if pull:
         compose.show(*shape.options(), "pull", "--ignore-buildable")
     compose.show(*shape.options(), "build")
-    if running := _running(containers, SCHEDULING):
+    if running := _running(containers, (*SCHEDULING, MLFLOW)):
         compose.show("stop", *running)
     compose.show("run", "--rm", "-T", "airflow-init")
+    if any(one.service == MLFLOW for one in containers):
+        compose.show("run", "--rm", "-T", *_MIGRATE_MLFLOW)
     compose.show(*shape.up(), more=shape.variables)
 
 
@@ -157,9 +166,9 @@ def upgrade(compose: Compose, *, pull: bool) -> None:
 def stopped(compose: Compose, services: Sequence[str]) -> Iterator[None]:
     """Stop services for a while; those that ran are started again, whatever happens meanwhile."""
     running = _running(compose.containers(), services)
-    if running:
-        compose.show("stop", *running)
     try:
+        if running:
+            compose.show("stop", *running)
         yield
     finally:
         if running:

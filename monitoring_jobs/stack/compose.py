@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ _CAUSES = (
         "docker system df shows what takes it; docs/operations/stack.md says what may go",
     ),
 )
+_READER_GONE = (-signal.SIGPIPE, 128 + signal.SIGPIPE)
 _NOISE = re.compile(r"^(?:time=|\s*Container |\s*Network |\s*Volume |\s*Image |\[\+\])")
 
 
@@ -125,7 +128,7 @@ class Compose:
                 json.loads(text) if text.startswith("[") else [*map(json.loads, text.splitlines())]
             )
             return sorted(map(_container, listed), key=lambda one: one.service)
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as exc:
             raise StackFailed(
                 "docker compose ps cannot be understood", "bring the compose plugin up to date"
             ) from exc
@@ -170,18 +173,27 @@ class Compose:
 
         Raises:
             StackFailed: It failed; why stands above, on standard error.
+            BrokenPipeError: Nobody reads on, as behind ``| head``.
         """
-        done = subprocess.run(  # noqa: S603 - no shell
+        with subprocess.Popen(  # noqa: S603 - no shell
             self._command(words),
             stdin=source or subprocess.DEVNULL,
             stdout=target,
             env={**os.environ, **(more or {})},
             cwd=self.root,
-            check=False,
-        )
-        if done.returncode:
+        ) as process:
+            try:
+                code = process.wait()
+            except BaseException:
+                # Killed outright, it would leave what it has begun in a container to itself.
+                process.terminate()
+                process.wait()
+                raise
+        if code in _READER_GONE:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))  # as of our own output
+        if code:
             raise StackFailed(
-                f"docker compose {_verb(words)} ended with {done.returncode}",
+                f"docker compose {_verb(words)} ended with {code}",
                 "the lines above say why; monitoring-jobs stack status and logs say more",
             )
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from monitoring_jobs.errors import InvalidSettings
 
-_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)")
+# What people write and Compose understands: export, spaces, quotes, a comment behind the value.
+_ASSIGNMENT = re.compile(
+    r"""(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*[=:]\s*
+    (?:(?P<quote>["'])(?P<quoted>.*?)(?P=quote)|(?P<bare>(?:(?![ ]\#).)*?))(?:\s*[ ]\#.*|\s*)""",
+    re.VERBOSE,
+)
 _PRIVATE = 0o600
 
 
@@ -42,7 +49,7 @@ class Environment:
             InvalidSettings: It cannot be read.
         """
         found = (_ASSIGNMENT.fullmatch(line.strip()) for line in self._text().splitlines())
-        return {match["name"]: match["value"].strip().strip("'\"") for match in found if match}
+        return {match["name"]: match["quoted"] or match["bare"] or "" for match in found if match}
 
     def change(self, values: Mapping[str, str | None]) -> None:
         """Set variables, or remove those whose value is None; all of them at once, or none.
@@ -64,15 +71,34 @@ class Environment:
     def _text(self) -> str:
         self.require()
         try:
-            return self.path.read_text(encoding="utf-8")
+            return self.path.read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as exc:
             raise InvalidSettings(
                 f"{self.path} cannot be read: {getattr(exc, 'strerror', None) or 'no text'}",
                 "run as the user who ran make secrets",
             ) from exc
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep a second change of passwords away for as long as this one takes.
+
+        Raises:
+            InvalidSettings: One is under way.
+        """
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as exc:
+            raise InvalidSettings(
+                f"another command changes passwords in {self.path}", "wait until it has ended"
+            ) from exc
+        finally:
+            os.close(folder)
+
     def _replace(self, text: str) -> None:
-        fresh = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.tmp")
+        path = self.path.resolve()  # a link stays one
+        fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
         try:
             try:
                 descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
@@ -80,7 +106,7 @@ class Environment:
                     file.write(text)
                     file.flush()
                     os.fsync(file.fileno())
-                fresh.replace(self.path)
+                fresh.replace(path)
             finally:
                 fresh.unlink(missing_ok=True)
         except OSError as exc:

@@ -7,7 +7,9 @@ command again, which goes on with the password that is written down.
 from __future__ import annotations
 
 import base64
+import http.client
 import json
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -42,10 +44,23 @@ def rotate(compose: Compose, name: str) -> tuple[str, str] | None:
         User and password, where a person logs in with them; None where only services do.
 
     Raises:
-        InvalidSettings: Nothing here has that name.
+        InvalidSettings: Nothing here has that name, or the shell has a password of its own.
         StackFailed: The service or the start of what uses it failed; do it again.
     """
     variable, change = _subject(compose, name)
+    environment = compose.environment
+    if os.environ.get(variable):
+        raise InvalidSettings(
+            f"{variable} is set in the shell, where it wins over {environment.path}", "unset it"
+        )
+    with environment.alone():
+        password = _replace(compose, variable, change)
+    if name not in ADMINISTRATORS:
+        return None
+    return environment.get(f"{ADMINISTRATORS[name]}_USER", "admin"), password
+
+
+def _replace(compose: Compose, variable: str, change: Change) -> str:
     environment = compose.environment
     containers = compose.containers()
     pending = f"{variable}{_PENDING}"
@@ -57,9 +72,7 @@ def rotate(compose: Compose, name: str) -> tuple[str, str] | None:
     environment.change({variable: password, pending: None})
     shape = Shape.found(containers)
     compose.show(*shape.up(), more=shape.variables)
-    if name not in ADMINISTRATORS:
-        return None
-    return environment.get(f"{ADMINISTRATORS[name]}_USER", "admin"), password
+    return password
 
 
 def _subject(compose: Compose, name: str) -> tuple[str, Change]:
@@ -116,12 +129,14 @@ def _ask(address: str, user: str, password: str, body: object = None) -> int:
         method="GET" if body is None else "PUT",
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        # A proxy of the environment is not for this host, and must not hear of passwords.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=30) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as exc:
         exc.close()
         return exc.code
-    except OSError as exc:
+    except (OSError, http.client.HTTPException) as exc:
         raise StackFailed(
             "Grafana does not answer", "monitoring-jobs stack status says how it is"
         ) from exc

@@ -41,6 +41,27 @@ ORDER BY nspname, relname;
 -- name: has_rows
 SELECT EXISTS (SELECT FROM {table});
 
+-- name: dependents
+-- What others have built on the schema: it would go with it, and is in no backup of it.
+SELECT format('%%I.%%I', nspname, pg_class.relname)
+FROM pg_depend
+LEFT JOIN pg_rewrite ON pg_rewrite.oid = objid AND classid = 'pg_rewrite'::regclass
+LEFT JOIN pg_constraint ON pg_constraint.oid = objid AND classid = 'pg_constraint'::regclass
+INNER JOIN pg_class
+    ON pg_class.oid = coalesce(
+        pg_rewrite.ev_class,
+        pg_constraint.conrelid,
+        CASE WHEN classid = 'pg_class'::regclass THEN objid END
+    )
+INNER JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
+WHERE
+    refclassid = 'pg_class'::regclass
+    AND refobjid IN (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s))
+    AND nspname <> %(schema)s
+    AND nspname NOT LIKE 'pg\_%%'
+ORDER BY nspname, pg_class.relname
+LIMIT 1;
+
 -- name: drop_schema
 DROP SCHEMA IF EXISTS monitoring CASCADE;
 
@@ -81,7 +102,7 @@ BEGIN
         FROM pg_type
         INNER JOIN pg_namespace ON pg_namespace.oid = typnamespace
         WHERE
-            typtype IN ('d', 'e')
+            typtype IN ('d', 'e', 'r')
             AND nspname NOT IN ('information_schema', 'pg_catalog', 'pg_toast')
             AND NOT EXISTS (
                 SELECT FROM pg_depend
@@ -98,7 +119,7 @@ BEGIN
             nspname NOT IN ('information_schema', 'pg_catalog', 'pg_toast')
             AND NOT EXISTS (
                 SELECT FROM pg_depend
-                WHERE objid = pg_proc.oid AND classid = 'pg_proc'::regclass AND deptype = 'e'
+                WHERE objid = pg_proc.oid AND classid = 'pg_proc'::regclass AND deptype IN ('e', 'i')
             )
     LOOP
         EXECUTE format('DROP ROUTINE IF EXISTS %s CASCADE', found.name);
@@ -110,6 +131,7 @@ BEGIN
     LOOP
         EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', found.name);
     END LOOP;
+    PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
 END
 $$;
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from monitoring_jobs.doctor.expected import ALERTS
 from monitoring_jobs.metrics import PUSHED, RESERVED
 from tests.fixtures.prometheus import configure, require
 
@@ -24,27 +25,6 @@ ALERTMANAGER = PROJECT / "docker" / "alertmanager" / "alertmanager.yml"
 RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
 
-# Grafana has those that need history, or what only Postgres knows.
-ALERTS = {
-    "DataDriftDetected",
-    "HighCPUUsage",
-    "HighDriftScore",
-    "HighLatency",
-    "HighMemoryUsage",
-    "HighMissingValues",
-    "HighModelLatency",
-    "MLflowExperimentFailure",
-    "MLflowServerDown",
-    "ModelPerformanceDegraded",
-    "ModelServerDown",
-    "MonitoringJobFailed",
-    "MonitoringStale",
-    "MultipleDriftedFeatures",
-    "PodCrashLooping",
-    "PredictionFailureRate",
-    "SlowDriftAnalysis",
-    "VerdictFailed",
-}
 COMPONENTS = {
     "drift",
     "infrastructure",

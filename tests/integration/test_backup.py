@@ -22,6 +22,7 @@ from monitoring_jobs.backup.places import Store
 from monitoring_jobs.backup.stores import save_store
 from monitoring_jobs.backup.writing import Writer
 from monitoring_jobs.database import migrate
+from monitoring_jobs.errors import DatabaseRefused
 from monitoring_jobs.reports.store import ReportStore
 from monitoring_jobs.settings import Settings
 from monitoring_jobs.sinks.postgres import PostgresSink
@@ -196,6 +197,7 @@ def test_object_storage_is_backed_up_and_restored(
     there = settings(database_url, f"{s3_bucket.url}/reports", backup_stores=f"old={saved.reports}")
     copied = settings(saved.url, saved.reports)
     restore(copied_to(copied, there), str(saved.file), untold, replace=False)
+    s3_bucket.put("reports/folder/", b"")  # as consoles mark one
     large = "MLmodel/große Datei,1.bin"
     s3_bucket.put(f"reports/{large}", b"x" * (33 << 20))
     backup(there, str(tmp_path / "again.tar"), untold)
@@ -209,6 +211,16 @@ def test_object_storage_is_backed_up_and_restored(
     back = there.model_copy(update={"report_store": f"{s3_bucket.url}/back"})
     restore(back, str(tmp_path / "again.tar"), untold, replace=False, only=["reports"])
     assert s3_bucket.filesystem.size(f"{s3_bucket.url}/back/{large}") == 33 << 20
+
+
+def test_store_that_is_not_there_is_named_instead_of_a_backup_without_it(
+    saved: Saved, s3_bucket: Bucket, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONITORING_DATABASE_URL", saved.url)
+    refused(cli, ["backup", tmp_path / "b.tar"], "store reports: there is no folder", "make it")
+    monkeypatch.setenv("MONITORING_REPORT_STORE", "s3://nobody-made-this/reports")
+    refused(cli, ["backup", tmp_path / "b.tar"], "s3://nobody-made-this", "create the")
+    assert list(tmp_path.iterdir()) == []
 
 
 def copied_to(copied: Settings, there: Settings) -> Settings:
@@ -228,7 +240,8 @@ def test_further_databases_are_backed_up_whole_and_restored(
                 "CREATE TYPE state AS ENUM ('on');"
                 "CREATE TABLE dag (id serial PRIMARY KEY, s state);"
                 "CREATE VIEW seen AS SELECT id FROM dag; CREATE FUNCTION one() RETURNS int "
-                "LANGUAGE sql AS 'SELECT 1'; CREATE SCHEMA more CREATE TABLE t (a int);",
+                "LANGUAGE sql AS 'SELECT 1'; CREATE SCHEMA more CREATE TABLE t (a int);"
+                "CREATE TYPE span AS RANGE (subtype = int4); SELECT lo_from_bytea(7, 'large');",
             )
         rows(source, "INSERT INTO dag (s) VALUES ('on'), (NULL)")
         rows(target, "INSERT INTO dag (s) VALUES ('on'); CREATE TABLE newer (a int)")
@@ -241,9 +254,58 @@ def test_further_databases_are_backed_up_whole_and_restored(
         assert rows(target, "SELECT id, s FROM public.dag ORDER BY id") == [(1, "on"), (2, None)]
         assert rows(target, "INSERT INTO public.dag DEFAULT VALUES RETURNING id") == [(3,)]
         assert rows(target, "SELECT to_regclass('public.newer')") == [(None,)]
+        assert rows(target, "SELECT convert_from(lo_get(7), 'UTF8')") == [("large",)]
     finally:
         postgres_server.drop_database(first)
         postgres_server.drop_database(second)
+
+
+def test_large_objects_do_not_end_the_one_transaction(
+    saved: Saved, empty_database_url: str, tmp_path: Path
+) -> None:
+    file, url = str(tmp_path / "all.tar"), empty_database_url
+    rows(url, "CREATE TABLE t AS SELECT 'saved' AS a; SELECT lo_from_bytea(7, 'large')")
+    rows(url, 'CREATE COLLATION public.ours FROM "C"')  # which a restore does not replace
+    where = settings(saved.url, saved.reports, backup_databases=f"other={url}")
+    backup(where, file, untold)
+    rows(url, "UPDATE t SET a = 'later'")
+    with pytest.raises(DatabaseRefused, match="already exists"):
+        restore(where, file, untold, replace=True, only=["other"])
+    assert rows(url, "SELECT a FROM t") == [("later",)]
+
+
+def test_what_others_have_built_on_the_results_is_not_lost_with_them(
+    saved: Saved, database_url: str, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows(database_url, "CREATE VIEW public.ours AS SELECT monitor FROM evaluation")
+    monkeypatch.setenv("MONITORING_DATABASE_URL", database_url)
+    for words in ([], ["--replace"]):
+        refused(cli, ["restore", saved.file, *words], "public.ours is built on the schema", "drop")
+    assert rows(database_url, "SELECT * FROM public.ours") == []
+    assert not (tmp_path / "reports").exists()
+
+
+def test_archive_is_restored_from_a_pipe(
+    saved: Saved, empty_database_url: str, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cp", saved.file, tmp_path / "pipe"]):
+        where = settings(empty_database_url, tmp_path / "reports")
+        restore(where, str(tmp_path / "pipe"), untold, replace=False, only=["reports"])
+    assert files_of(tmp_path / "reports") == files_of(saved.reports)
+
+
+@pytest.mark.parametrize(
+    "report", ["", "..", "evaluation.json", "a\0.html", "a/b.html", 7, "gone.html"]
+)
+def test_artifact_that_is_called_like_an_evaluation_is_a_file_like_others(
+    tmp_path: Path, report: object
+) -> None:
+    (tmp_path / "evaluation.json").write_text(json.dumps({"report": report}))
+    output = io.BytesIO()
+    assert save_store(Store("mlflow", str(tmp_path)), Writer(output), untold).files == 1
+    with tarfile.open(fileobj=io.BytesIO(output.getvalue() + bytes(1024))) as tar:
+        assert tar.getnames() == ["stores/mlflow/evaluation.json"]
 
 
 def test_report_that_is_replaced_while_it_is_copied_is_copied_with_its_evaluation(
@@ -340,6 +402,22 @@ def _no_manifest(members: dict[str, bytes]) -> None:
     members["manifest.json"] = b"[1]"
 
 
+def _lacks_files(members: dict[str, bytes]) -> None:
+    for name in [name for name in members if name.startswith("stores/")]:
+        del members[name]
+
+
+def _saying(place: str, name: str, **odd: object) -> Change:
+    """Return what makes a manifest say something odd of a database or store."""
+
+    def change(members: dict[str, bytes]) -> None:
+        manifest = json.loads(members["manifest.json"])
+        manifest[place][name].update(odd)
+        members["manifest.json"] = json.dumps(manifest).encode()
+
+    return change
+
+
 def _another_database(members: dict[str, bytes]) -> None:
     manifest = json.loads(members["manifest.json"])
     manifest["databases"]["mlflow"] = manifest["databases"]["monitoring"]
@@ -354,6 +432,12 @@ def _another_database(members: dict[str, bytes]) -> None:
         (_later_format, "is of format 2, this code knows 1; upgrade monitoring-jobs"),
         (_later_server, "is of Postgres 99, the server of 18; restore into Postgres 99"),
         (_no_manifest, "the backup's manifest cannot be read"),
+        (_saying("stores", "reports", files="many"), "manifest cannot be read"),
+        (_saying("stores", "reports", size_bytes=float("inf")), "manifest cannot be read"),
+        (_saying("databases", "monitoring", major=[18]), "manifest cannot be read"),
+        (_saying("databases", "monitoring", revision=9), "is at revision 9, this code knows"),
+        (lambda members: members.update({"manifest.json": b"[" * 100_000}), "cannot be read"),
+        (_lacks_files, "lacks files of reports"),
         (_another_database, "holds mlflow, and no setting says where that belongs"),
         *[
             (lambda members, name=name: members.update({name: b"x"}), "a file that no backup has")
@@ -476,6 +560,7 @@ def test_backup_without_a_fit_pg_dump_says_so_in_one_line_and_leaves_no_file(
         "PATH",
         f"{tmp_path / 'bin'}:/nowhere" if lack == "none" else f"{tmp_path / 'bin'}:/usr/bin:/bin",
     )
+    monkeypatch.setenv("MONITORING_REPORT_STORE", str(saved.reports))
     monkeypatch.setenv("MONITORING_DATABASE_URL", saved.url)
     (tmp_path / "out").mkdir()
     refused(cli, ["backup", tmp_path / "out/backup.tar"], reason)
@@ -489,11 +574,20 @@ def test_f63_passwords_are_on_no_command_line(
     stand_in(tmp_path, f'{VERSION.format("18.0")}\necho "$@" > {log}; env > {log}.env')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     url = saved.url.replace("postgres@", "postgres:canary%40secret@")
+    monkeypatch.setenv("MONITORING_REPORT_STORE", str(saved.reports))
     monkeypatch.setenv("MONITORING_DATABASE_URL", url)
     code, _out, err = cli("backup", tmp_path / "backup.tar")
     assert (code, err) == (0, "")
     assert "canary" not in log.read_text()
     assert "PGPASSWORD=canary@secret\n" in Path(f"{log}.env").read_text()
+
+
+def test_f63_secret_that_a_program_would_show_is_refused(
+    saved: Saved, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONITORING_REPORT_STORE", str(saved.reports))
+    monkeypatch.setenv("MONITORING_DATABASE_URL", f"{saved.url}&sslpassword=canary")
+    refused(cli, ["backup", tmp_path / "b.tar"], "would see its sslpassword", code=2)
 
 
 def test_wrong_password_is_one_line(
@@ -506,6 +600,7 @@ def test_wrong_password_is_one_line(
         rules.write_text(f"local all locked scram-sha-256\n{text}", encoding="utf-8")
         rows(saved.url, "SELECT pg_reload_conf()")
         url = url_as(saved.url, "locked:canary")
+        monkeypatch.setenv("MONITORING_REPORT_STORE", str(saved.reports))
         monkeypatch.setenv("MONITORING_DATABASE_URL", url)
         refused(
             cli, ["backup", tmp_path / "b.tar"], "password authentication failed", "check MONIT"
@@ -518,6 +613,7 @@ def test_wrong_password_is_one_line(
 def test_user_without_rights_on_everything_is_refused_before_the_dump(
     saved: Saved, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MONITORING_REPORT_STORE", str(saved.reports))
     monkeypatch.setenv("MONITORING_DATABASE_URL", url_as(saved.url, "monitoring_reader"))
     refused(cli, ["backup", tmp_path / "b.tar"], "connect as", "monitoring_owner")
 
@@ -533,8 +629,19 @@ def test_user_without_rights_on_everything_is_refused_before_the_dump(
 def test_backup_that_cannot_be_written_is_one_line(
     saved: Saved, cli: Cli, monkeypatch: pytest.MonkeyPatch, target: str, reason: str
 ) -> None:
+    monkeypatch.setenv("MONITORING_REPORT_STORE", str(saved.reports))
     monkeypatch.setenv("MONITORING_DATABASE_URL", saved.url)
     refused(cli, ["backup", target], reason)
+
+
+def test_backup_takes_the_place_of_no_device_or_pipe(
+    saved: Saved, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setenv("MONITORING_REPORT_STORE", str(saved.reports))
+    monkeypatch.setenv("MONITORING_DATABASE_URL", saved.url)
+    refused(cli, ["backup", tmp_path / "pipe"], "pipe is no plain file", "say -")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize(
@@ -546,6 +653,8 @@ def test_backup_that_cannot_be_written_is_one_line(
             "monitoring=postgresql://a:canary@b/c",
             "twice, or as ours",
         ),
+        ("MONITORING_BACKUP_DATABASES", "a=mysql://a:canary@b/c", "the URL of a is not one of"),
+        ("MONITORING_BACKUP_DATABASES", "a=postgresql://a:canary@b@c/d", "the URL of a is not"),
         ("MONITORING_BACKUP_STORES", "reports=s3://x", "twice, or as ours"),
         ("MONITORING_BACKUP_STORES", "Mlflow=s3://x", "names like mlflow"),
     ],

@@ -52,12 +52,12 @@ def twins(
     airflow_stack: AirflowStack, postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Twins]:
     folder = tmp_path_factory.mktemp("restored")
-    reports = airflow_stack.folder / "reports"
+    reports = airflow_stack.reports
     name = postgres_server.create_database()
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         stack.callback(postgres_server.drop_database, name)
         patch.setenv("PATH", f"{postgres_server.binaries}{os.pathsep}{os.environ['PATH']}")
-        reader = stack.enter_context(copied_results(airflow_stack.databases["reader"], reports))
+        reader = stack.enter_context(copied_results(airflow_stack.results, reports))
         archive = str(folder / "backup.tar")
         owner = url_as(reader, "monitoring_owner")
         backup(Settings.load(database_url=owner, report_store=str(reports)), archive, _untold)

@@ -137,6 +137,8 @@ def test_a_model_that_is_not_the_demos_is_left_alone(
         ("AWS_ENDPOINT_URL", "{refusing}", "{url}", 1, "access is denied; check AWS_ACCESS_KEY_ID"),
         ("AWS_PROFILE", "", "s3://nowhere/log", 1, "s3://nowhere: no such bucket; create it"),
         ("AWS_PROFILE", "", "xx://nowhere/log", 1, "install monitoring-jobs[s3]"),
+        ("AWS_PROFILE", "", "s3://", 2, "must name a bucket or folder"),
+        ("AWS_PROFILE", "", "s3://key:canary@bucket/log", 2, "neither credentials nor a query"),
     ],
 )
 def test_what_is_missing_is_told_in_one_line(
@@ -164,6 +166,7 @@ def test_what_is_missing_is_told_in_one_line(
     told = capsys.readouterr()
     assert not told.out
     assert line in told.err
+    assert "canary" not in told.err
     assert told.err.count("\n") == 1
 
 

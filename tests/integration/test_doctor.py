@@ -530,6 +530,62 @@ def test_a_login_page_is_not_taken_for_a_service(doctor: Doctor) -> None:
         assert "look for a login page or proxy" in report.fault(service, "reachable")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        json.dumps(
+            {
+                "database": "ok", "metadatabase": "yes", "scheduler": [], "config": "x",
+                "data": {"activeTargets": [{"x": 1}, 5], "groups": [5], "flags": [1], "yaml": 5},
+            }
+        ).encode(),
+    ],
+)  # fmt: skip
+def test_answers_of_another_shape_are_a_failure_of_their_service_alone(
+    doctor: Doctor, body: bytes
+) -> None:
+    with recording_server() as server:
+        server.answer(200, body=body)
+        services = {
+            "pushgateway": "PUSHGATEWAY_URL",
+            "prometheus": "MONITORING_PROMETHEUS_URL",
+            "alertmanager": "MONITORING_ALERTMANAGER_URL",
+            "grafana": "MONITORING_GRAFANA_API_URL",
+            "airflow": "MONITORING_AIRFLOW_API_URL",
+        }
+        login = {"GRAFANA_ADMIN_USER": "admin", "GRAFANA_ADMIN_PASSWORD": CANARY}
+        report = doctor(**dict.fromkeys(services.values(), server.url), **login)
+
+    assert report.code == FAILED
+    for service in services:
+        assert "failed" in {line["status"] for line in report.of(service)}, service
+    assert [line["status"] for line in report.of("monitors")] == ["ok"]
+
+
+@pytest.mark.parametrize("token", [f"{CANARY}\n", f"{CANARY}\u20ac"])
+def test_f63_a_token_that_no_header_can_hold_is_named_and_not_shown(
+    doctor: Doctor, token: str
+) -> None:
+    report = doctor(MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_TRACKING_TOKEN=token)
+
+    assert "what no header can; look for a line end" in report.fault("mlflow", "reachable")
+    assert CANARY not in json.dumps(report.findings)
+
+
+def test_a_proxy_of_the_environment_is_named_where_it_was_asked(doctor: Doctor) -> None:
+    down = f"127.0.0.1:{free_port()}"
+    report = doctor(
+        MONITORING_PROMETHEUS_URL="http://prometheus:9090",
+        http_proxy=f"http://user:{CANARY}@{down}",
+        no_proxy="",
+    )
+
+    fault = report.fault("prometheus", "reachable")
+    assert "http_proxy was asked for it: name prometheus in no_proxy" in fault
+    assert CANARY not in fault
+
+
 # --- the command ----------------------------------------------------------------------------------
 def test_services_that_hang_do_not_hold_it_up(
     monkeypatch: pytest.MonkeyPatch, command_environment: None, tmp_path: Path

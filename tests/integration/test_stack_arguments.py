@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import socket
 import stat
+import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ from monitoring_jobs.stack.environment import Environment
 from monitoring_jobs.stack.passwords import drawn
 from tests.fixtures.command_line import Cli
 from tests.fixtures.grafana_server import running_grafana
+from tests.fixtures.http_server import recording_server
 from tests.fixtures.postgres import Server, libpq, rows, url_as
 
 _DOCKER = """#!/bin/sh
@@ -181,6 +185,22 @@ def test_array_of_an_older_compose_is_understood(docker: Docker, cli: Cli) -> No
     assert cli("stack", "status")[0] == 0
 
 
+@pytest.mark.parametrize(
+    "told", ['{"Service": 1e400}', '[{"Service": "a", "State": 1, "ExitCode": 1e400}]']
+)
+def test_answer_of_another_shape_is_one_line(docker: Docker, cli: Cli, told: str) -> None:
+    (docker.folder / "containers").write_text(told)
+    refused(cli, ["status"], "docker compose ps cannot be understood")
+
+
+def test_logs_that_nobody_reads_to_the_end_are_no_failure_to_tell(docker: Docker, cli: Cli) -> None:
+    program = docker.folder.parent / "bin/docker"
+    program.write_text('#!/bin/sh\ntest "$*" = "compose version" && exit\nkill -PIPE $$\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", sys.stdout)  # which is quieted then
+        assert cli("stack", "logs") == (1, "", "")
+
+
 def test_logs_are_those_of_compose(docker: Docker, cli: Cli) -> None:
     cli("stack", "logs", "mlflow", "--follow", "--tail", "5")
     assert docker.asked == ["logs --tail=5 --follow mlflow"]
@@ -275,8 +295,9 @@ def test_upgrade_stops_jobs_migrates_and_starts_the_same_shape(docker: Docker, c
     assert docker.asked == [
         f"{profiles} pull --ignore-buildable",
         f"{profiles} build",
-        "stop airflow-scheduler airflow-worker",
+        "stop airflow-scheduler airflow-worker mlflow",
         "run --rm -T airflow-init",
+        'run --rm -T mlflow sh -c mlflow db upgrade "$MLFLOW_BACKEND_STORE_URI"',
         f"{profiles} {UP} --scale airflow-worker=2|CeleryExecutor|",
     ]
 
@@ -329,6 +350,28 @@ def test_restore_that_is_refused_starts_again_what_it_stopped(
     assert (code, out) == (1, "")
     assert "docker compose run ended with 1" in err
     assert operations.asked[-1] == "start airflow-scheduler airflow-api-server mlflow"
+
+
+def test_restore_whose_stop_fails_starts_again_what_it_stopped(
+    operations: Docker, cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "any.tar").write_text("any")
+    operations.fails("stop", "no\n")
+    assert cli("stack", "restore", tmp_path / "any.tar")[0] == 1
+    assert operations.asked[-1] == "start airflow-scheduler airflow-api-server mlflow"
+
+
+def test_command_that_is_ended_ends_compose_and_waits_for_it(docker: Docker) -> None:
+    program = docker.folder.parent / "bin/docker"
+    slow = 'trap "echo ended > ended; exit 1" TERM; echo > began; while :; do sleep 0.05; done'
+    program.write_text(f'#!/bin/sh\ntest "$*" = "compose version" && exit\n{slow}\n')
+    command = [sys.executable, "-m", "monitoring_jobs", "stack", "logs"]
+    process = subprocess.Popen(command, cwd=docker.folder)
+    while process.poll() is None and not (docker.folder / "began").exists():
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait() == 128 + signal.SIGTERM
+    assert (docker.folder / "ended").exists()
 
 
 def test_restore_of_a_file_that_is_not_there_stops_nothing(docker: Docker, cli: Cli) -> None:
@@ -430,6 +473,57 @@ def test_rotate_changes_grafanas_administrator_and_can_be_repeated(
         assert environment.written()["GRAFANA_ADMIN_PASSWORD"] == pending
         environment.change({"GRAFANA_PORT": str(free_port())})
     refused(cli, ["rotate", "grafana-admin"], "Grafana does not answer")
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("export MLFLOW_PORT=5001", "5001"),
+        ("  MLFLOW_PORT = 5001  ", "5001"),
+        ("MLFLOW_PORT='5001' # ours", "5001"),
+        ("MLFLOW_PORT=5001 # ours", "5001"),
+        ('MLFLOW_PORT="50 01"', "50 01"),
+        ("MLFLOW_PORT=50#01", "50#01"),
+        ("MLFLOW_PORT=5000\r\nMLFLOW_PORT=5001\r\n", "5001"),
+        ("\ufeffMLFLOW_PORT=5001", "5001"),
+        ("# MLFLOW_PORT=5001", "default"),
+    ],
+)
+def test_env_is_read_as_people_write_it_and_changed_in_its_place(
+    tmp_path: Path, line: str, value: str
+) -> None:
+    (tmp_path / "kept").write_text(line, encoding="utf-8")
+    (tmp_path / ".env").symlink_to(tmp_path / "kept")
+    environment = Environment(tmp_path / ".env")
+    assert environment.get("MLFLOW_PORT", "default") == value
+    environment.change({"MLFLOW_PORT": "5002"})
+    assert environment.written() == {"MLFLOW_PORT": "5002"}
+    assert environment.path.is_symlink()
+
+
+def test_rotate_refuses_a_password_that_the_shell_would_overrule(
+    docker: Docker, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_MLFLOW_PASSWORD", "of the shell")
+    before = docker.env.read_text()
+    refused(cli, ["rotate", "mlflow"], "POSTGRES_MLFLOW_PASSWORD is set in the shell", code=2)
+    assert docker.env.read_text() == before
+
+
+def test_second_rotation_at_once_is_refused(docker: Docker, cli: Cli) -> None:
+    with Environment(docker.env).alone():
+        refused(cli, ["rotate", "mlflow"], "another command changes passwords", code=2)
+    assert "NEXT" not in docker.env.read_text()
+
+
+def test_f63_grafanas_password_goes_to_no_proxy(
+    docker: Docker, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recording_server() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        refused(cli, ["rotate", "grafana-admin"], "Grafana does not answer")
+    assert proxy.requests == []
 
 
 def test_rotate_of_something_unknown_lists_what_there_is(docker: Docker, cli: Cli) -> None:
