@@ -5,7 +5,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 # Compiled once, Airflow and MLflow start in a third of the time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo up down test lint format bench packages clean
+.PHONY: help demo up down test lint format bench secrets clean
 
 UV_ON_PATH := $(shell command -v uv 2>/dev/null)
 UV := $(or $(UV_ON_PATH),.venv/bin/uv)
@@ -53,12 +53,16 @@ test: .venv/.synced-dev  ## Run all tests against real services
 	@.ci/packages
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
-lint: .venv/.synced-dev  ## Check style, types, import rules, SQL and that the docs are true
+lint: .venv/.synced-dev  ## Check style, types, imports, SQL, images, licenses, secrets and the docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --processes 1 sql
+	@$(BIN)/hadolint docker/*/Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/compose.yaml
+	@$(BIN)/python .ci/licenses.py
+	@$(BIN)/python .ci/secret_scan.py
 	@$(BIN)/pytest -q -p no:randomly tests/unit/test_docs.py
 
 format: .venv/.synced-dev  ## Format the code and mend what can be mended
@@ -68,8 +72,8 @@ format: .venv/.synced-dev  ## Format the code and mend what can be mended
 bench: .venv/.synced-dev  ## Time and memory beside other tools: an hour, with QUICK=1 two minutes
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
-packages:  ## Install the Debian packages of the tests (root), or name the missing ones
-	@.ci/packages
+secrets:  ## Write docker/.env and docker/secrets for the compose stack: what is missing, nothing else
+	@python3 docker/write_secrets.py
 
 clean: down  ## Remove the virtual environments, caches and the demo
 	@rm -rf .venv .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

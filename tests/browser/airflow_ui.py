@@ -23,6 +23,14 @@ VIEW = {
     "locale": "en-US",
     "reduced_motion": "reduce",
 }
+# Without a graphics card a turning wheel keeps a whole processor busy, until a run has ended.
+STILL = """
+const still = new CSSStyleSheet();
+still.replaceSync(
+  "*, ::before, ::after { animation: none !important; transition: none !important }"
+);
+document.adoptedStyleSheets = [...document.adoptedStyleSheets, still];
+"""
 
 
 @dataclass

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.browser.airflow_ui import PAGE_MILLISECONDS, VIEW, AirflowUi, Complaints
+from tests.browser.airflow_ui import PAGE_MILLISECONDS, STILL, VIEW, AirflowUi, Complaints
 from tests.fixtures.airflow_stack import AirflowStack
 
 FAILED = pytest.StashKey[bool]()
@@ -27,9 +27,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium")
-    assert program, "the browser tests need chromium: make packages"
+    assert program, "the browser tests need chromium: .ci/packages"
     # Chromium has no sandbox for root; it sees nothing but this machine's own servers.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    # There is no graphics card: what it would do is emulated, at many times the cost.
+    arguments.append("--disable-gpu")
     expect.set_options(timeout=PAGE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
@@ -40,7 +42,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def logged_in(chromium: Browser, airflow_stack: AirflowStack) -> Iterator[BrowserContext]:
     """A browser in which somebody has logged in; its cache makes all but the first page fast."""
-    context = chromium.new_context(**VIEW)
+    context = _still(chromium)
     ui = AirflowUi(context.new_page(), airflow_stack.airflow)
     ui.goto("/")
     ui.log_in(airflow_stack.user, airflow_stack.password)
@@ -55,7 +57,7 @@ def stranger(
     chromium: Browser, airflow_stack: AirflowStack, request: pytest.FixtureRequest
 ) -> Iterator[AirflowUi]:
     """Airflow as somebody sees it who has not logged in."""
-    context = chromium.new_context(**VIEW)
+    context = _still(chromium)
     yield from _seen(context, airflow_stack, request)
     context.close()
 
@@ -66,6 +68,12 @@ def ui(
 ) -> Iterator[AirflowUi]:
     """Airflow as its administrator sees it; at the end nothing of ours may have gone wrong."""
     yield from _seen(logged_in, airflow_stack, request)
+
+
+def _still(chromium: Browser) -> BrowserContext:
+    context = chromium.new_context(**VIEW)
+    context.add_init_script(STILL)
+    return context
 
 
 def _seen(

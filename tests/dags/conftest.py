@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -57,8 +59,21 @@ def airflow_environment(home: Path) -> dict[str, str]:
     }
 
 
-def migrated(home: Path) -> Path:
-    """Return a folder after it got an empty metadata database."""
+def migrated(home: Path, factory: pytest.TempPathFactory) -> Path:
+    """Return a folder after it got an empty metadata database; all workers copy one."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    made = shared / "airflow-metadata" / "airflow.db"
+    with (shared / "airflow-metadata.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            _migrate(factory.mktemp("migration")).rename(made.parent)
+    shutil.copy(made, home)
+    return home
+
+
+def _migrate(home: Path) -> Path:
     subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"],
         env=airflow_environment(home),
@@ -73,7 +88,7 @@ def migrated(home: Path) -> Path:
 @pytest.fixture(scope="session")
 def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a migrated metadata database."""
-    return migrated(tmp_path_factory.mktemp("airflow"))
+    return migrated(tmp_path_factory.mktemp("airflow"), tmp_path_factory)
 
 
 @dataclass

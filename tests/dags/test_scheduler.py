@@ -157,9 +157,12 @@ def stack(
         url = f"http://127.0.0.1:{port}"
         running = Stack(home, env, url, metadata, results, gateway, mail, today)
         running.airflow("db", "migrate")
-        add = ("connections", "add")
-        running.airflow(*add, "smtp_default", "--conn-json", mail.connection)
-        running.airflow(*add, "monitoring_pushgateway", "--conn-uri", gateway)
+        connections = {
+            "smtp_default": json.loads(mail.connection),
+            "monitoring_pushgateway": gateway,
+        }
+        (home / "connections.json").write_text(json.dumps(connections))
+        running.airflow("connections", "import", str(home / "connections.json"))
         with Processes(home / "processes.json", home) as processes:
             commands = {
                 "api": ["api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],

@@ -71,7 +71,7 @@ def chromium() -> Iterator[Browser]:
     """Run Debian's Chromium."""
     program = shutil.which("chromium")
     if program is None:
-        raise SystemExit("chromium is not installed: make packages")
+        raise SystemExit("chromium is not installed: .ci/packages")
     # Chromium has no sandbox for root; it sees nothing but these pages.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:

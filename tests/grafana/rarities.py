@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import psycopg2
 
@@ -33,14 +33,18 @@ def copied_results(reader: str, reports: Path) -> Iterator[str]:
     """
     name = f"dashboards_{os.getpid()}"
     owner = url_as(reader, "postgres")
-    _run_alone(owner, f"CREATE DATABASE {name}")
-    copy = owner.replace("/monitoring?", f"/{name}?")
+    copy = beside(owner, name)
     try:
-        _copy(owner, copy)
+        copy_database(owner, copy)
         _write_rarities(url_as(copy, "monitoring_writer"), ReportStore.open(reports))
         yield url_as(copy, "monitoring_reader")
     finally:
-        _run_alone(owner, f"DROP DATABASE {name} WITH (FORCE)")
+        _run_alone(owner, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def beside(url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 def _run_alone(url: str, statement: str) -> None:
@@ -54,10 +58,12 @@ def _run_alone(url: str, statement: str) -> None:
         connection.close()
 
 
-def _copy(source: str, target: str) -> None:
+def copy_database(source: str, target: str) -> None:
+    """Make a database with what another of its server holds; both URLs are of the superuser."""
     tools = _tools()
     sockets = parse_qs(urlsplit(source).query)["host"][0]
     from_, to = (urlsplit(url).path.lstrip("/") for url in (source, target))
+    _run_alone(source, f"CREATE DATABASE {to}")
     dump = subprocess.Popen(
         [tools / "pg_dump", "-h", sockets, "-U", "postgres", from_], stdout=subprocess.PIPE
     )

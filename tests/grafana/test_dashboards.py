@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from monitoring_jobs.doctor.expected import DASHBOARDS
 from tests.fixtures.airflow_stack import AirflowStack
 from tests.fixtures.postgres import rows
 from tests.grafana.alert_rules import rule_problems
@@ -37,21 +38,11 @@ from tests.grafana.serving import Filled, live_sources
 
 FILES = dashboard_files()
 RULES = read_alert_rules()
-EXPECTED = {
-    "data-drift",
-    "evidently-drift",
-    "fleet-overview",
-    "ml-monitoring",
-    "mlflow-metrics",
-    "mlflow-model-server",
-    "mlops-model-monitoring",
-    "operations",
-}
 
 
 @pytest.fixture(scope="module")
 def reader(airflow_stack: AirflowStack) -> Iterator[str]:
-    with copied_results(airflow_stack.databases["reader"], airflow_stack.folder / "reports") as url:
+    with copied_results(airflow_stack.results, airflow_stack.reports) as url:
         yield url
 
 
@@ -72,7 +63,7 @@ def dashboards() -> Mapping[str, Dashboard]:
 
 
 def test_all_dashboards_are_there(dashboards: Mapping[str, Dashboard]) -> None:
-    assert dashboards.keys() == EXPECTED
+    assert dashboards.keys() == DASHBOARDS
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

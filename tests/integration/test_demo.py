@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from monitoring_jobs.database import transaction
+from monitoring_jobs.demo.display import Display
 from monitoring_jobs.demo.faults import (
     FAULTS,
     LATE_LABELS,
@@ -24,26 +25,25 @@ from monitoring_jobs.demo.faults import (
     expected_verdict,
     faults_on,
 )
-from monitoring_jobs.demo.folder import DemoFolder
+from monitoring_jobs.demo.folder import ClaimedFolder
 from monitoring_jobs.demo.postgres import Postgres, postgres
+from monitoring_jobs.demo.run import _Demo
 from monitoring_jobs.demo.verdicts import Verdict, read_extracted, read_verdicts
 from monitoring_jobs.reports.store import ReportStore
 from monitoring_jobs.results import Evaluation, Status
 from monitoring_jobs.windows import Window
-from tests.fixtures.processes import belonging_to, end, survivors
-from tests.fixtures.prometheus import wait_until
+from tests.fixtures.demo_run import DemoRun
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A demo that ran to its end."""
+    """A demo that ran to its end, and a copy of what it left."""
 
     folder: Path
     output: str
     last_day: date
-    survivors: tuple[str, ...]
 
     @property
     def windows(self) -> dict[int, Window]:
@@ -56,72 +56,10 @@ class Finished:
         return ReportStore.open(str(self.folder / "reports")).get(monitor, self.windows[days_ago])
 
 
-def start_demo(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "monitoring_jobs.demo", "--folder", str(folder)],
-        cwd=PROJECT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def read_until(demo: subprocess.Popen[str], words: str) -> None:
-    assert demo.stdout is not None
-    lines = []
-    for line in demo.stdout:
-        lines.append(line)
-        if words in line:
-            return
-    pytest.fail("".join(lines))
-
-
-def registered(folder: Path) -> list[list[float]]:
-    """Return the processes that a demo has noted; Postgres is not among them."""
-    path = DemoFolder(folder).processes
-    noted: list[list[float]] = json.loads(path.read_bytes())["processes"] if path.exists() else []
-    return noted
-
-
 @pytest.fixture(scope="module")
-def demo_folder() -> Iterator[Path]:
-    # Not below pytest's own folder: every pytest session of root closes that to other users, such
-    # as the one that runs Postgres for root.
-    with tempfile.TemporaryDirectory(prefix="monitoring-demo-test-") as folder:
-        root = Path(folder).resolve() / ".demo"
-        try:
-            yield root
-        finally:
-            end(belonging_to(root))
-
-
-@pytest.fixture(scope="module")
-def interrupted(demo_folder: Path) -> tuple[int, list[str]]:
-    """A demo that was killed, then one that was asked to end: exit code and survivors."""
-    killed = start_demo(demo_folder)
-    read_until(killed, "embedded Postgres")
-    killed.kill()
-    killed.communicate()
-    assert survivors(demo_folder), "a killed demo leaves its services behind"
-    asked = start_demo(demo_folder)
-    read_until(asked, "embedded Postgres")
-    # Gateway, MLflow and Airflow's migration: what they do next is of no interest.
-    wait_until(lambda: len(registered(demo_folder)) == 3, "all services have been started", 120)
-    asked.send_signal(signal.SIGTERM)
-    output, _ = asked.communicate(timeout=120)
-    assert "Interrupted" in output
-    return asked.returncode, survivors(demo_folder)
-
-
-@pytest.fixture(scope="module")
-def finished(demo_folder: Path, interrupted: tuple[int, list[str]]) -> Finished:
-    assert interrupted
-    demo = start_demo(demo_folder)
-    last_day = datetime.now(UTC).date() - timedelta(days=1)
-    output, _ = demo.communicate(timeout=900)
-    assert demo.returncode == 0, output
-    return Finished(demo_folder, output, last_day, tuple(survivors(demo_folder)))
+def finished(demo_run: DemoRun) -> Finished:
+    assert demo_run.code == 0, demo_run.output
+    return Finished(Path(demo_run.copy), demo_run.output, demo_run.day)
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +85,21 @@ def verdicts(finished: Finished, database: Postgres) -> dict[tuple[str, int], Ve
     return {(v.monitor, (finished.last_day - v.day.date()).days + 1): v for v in found}
 
 
-def test_sigterm_ends_everything_that_was_started(interrupted: tuple[int, list[str]]) -> None:
-    assert interrupted == (128 + signal.SIGTERM, [])
+def test_make_up_runs_a_demo_first_where_there_is_none(demo_run: DemoRun) -> None:
+    assert f"Monitoring demo in {demo_run.folder}" in demo_run.killed
 
 
-def test_nothing_keeps_running(finished: Finished) -> None:
-    assert finished.survivors == ()
+def test_a_killed_one_leaves_its_services_to_the_next(demo_run: DemoRun) -> None:
+    assert demo_run.orphans
+
+
+def test_sigterm_ends_everything_that_was_started(demo_run: DemoRun) -> None:
+    assert (demo_run.interrupted, demo_run.left) == (128 + signal.SIGTERM, [])
+    assert "Interrupted" in demo_run.words
+
+
+def test_nothing_keeps_running(demo_run: DemoRun) -> None:
+    assert demo_run.survivors == []
 
 
 def test_every_window_comes_out_as_its_faults_deserve(
@@ -246,9 +193,29 @@ def test_gauges_tell_of_the_newest_window(finished: Finished) -> None:
     assert "model_accuracy{" in text
 
 
-def test_the_output_says_where_everything_is(finished: Finished) -> None:
+def test_the_output_says_where_everything_is(demo_run: DemoRun) -> None:
     for name in ("reports", "postgres", "gauges", "monitors", "logs"):
-        assert str(finished.folder / name) in finished.output.replace("\n", "")
+        assert f"{demo_run.folder}/{name}" in demo_run.output.replace("\n", "")
+
+
+def test_a_demo_that_make_up_goes_on_from_does_not_say_goodbye(
+    finished: Finished, database: Postgres, verdicts: dict[tuple[str, int], Verdict]
+) -> None:
+    counts = read_extracted(database.url("monitoring", "monitoring_reader"))
+
+    def told(*, ends_here: bool) -> str:
+        output = StringIO()
+        console = Console(file=output, width=200)
+        home = ClaimedFolder(finished.folder, handle=-1)
+        demo = _Demo(home, Display(console), finished.last_day, ends_here)
+        demo._tell(list(verdicts.values()), counts, None)
+        return output.getvalue()
+
+    goodbye = ("nothing is left running", "(ended; this opens psql on it:)")
+    assert all(words in finished.output for words in goodbye)
+    assert all(words in told(ends_here=True) for words in goodbye)
+    assert not any(words in told(ends_here=False) for words in goodbye)
+    assert "Every fault was found" in told(ends_here=False)
 
 
 def test_runs_are_those_that_a_scheduler_would_have_made(

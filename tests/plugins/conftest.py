@@ -105,7 +105,7 @@ class ApiServer:
 @pytest.fixture(scope="session")
 def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an empty metadata database, to be copied."""
-    return migrated(tmp_path_factory.mktemp("home"))
+    return migrated(tmp_path_factory.mktemp("home"), tmp_path_factory)
 
 
 def server_environment(home: Path, **more: str) -> dict[str, str]:

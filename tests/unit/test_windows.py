@@ -248,7 +248,7 @@ def test_the_last_complete_window_never_reaches_beyond_now(
     assert window.end <= now
 
 
-@given(schedules, instants, st.integers(1, 30))
+@given(schedules, instants, st.integers(1, 12))
 def test_windows_one_before_the_other_are_those_of_the_range(
     schedule: Schedule, now: datetime, number: int
 ) -> None:

@@ -23,9 +23,8 @@ from monitoring_jobs.statistics import CategoricalColumn, NumericColumn, statist
 NUMERICAL = tuple(name for name in names_for("numerical") if name != "empirical_mmd")
 CATEGORICAL = tuple(name for name in names_for("categorical") if name != "TVD")
 
-PARITY = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+# As many examples as the profile says.
+PARITY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 _REFUSALS = (ValueError, TypeError, IndexError, ZeroDivisionError)
 
 
