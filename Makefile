@@ -60,6 +60,7 @@ lint: .venv/.synced-dev  ## Check style, types, imports, SQL, images, licenses, 
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --processes 1 sql
 	@$(BIN)/hadolint docker/*/Dockerfile
+	@$(BIN)/shellcheck .ci/packages .ci/run .ci/audit docker/*/*.sh
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/compose.yaml
 	@$(BIN)/python .ci/licenses.py
 	@$(BIN)/python .ci/secret_scan.py
