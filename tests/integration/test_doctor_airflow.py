@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import pytest
+
+from monitoring_jobs.demo.faults import MONITORS
 from monitoring_jobs.doctor import Examination, State, examine
 from monitoring_jobs.settings import Settings
 from tests.fixtures.airflow_stack import AirflowStack
 from tests.fixtures.monitors import MonitorFactory
 
 
-def examined(stack: AirflowStack, **changes: object) -> Examination:
+@pytest.fixture
+def monitors(airflow_stack: AirflowStack, tmp_path: Path) -> Path:
+    """The demo's monitor files, without those that other tests add for a while."""
+    for name in MONITORS:
+        shutil.copy(airflow_stack.home.monitors / f"{name}.yaml", tmp_path)
+    return tmp_path
+
+
+def examined(stack: AirflowStack, monitors: Path, **changes: object) -> Examination:
     settings = Settings.load(
         **{
             "database_url": stack.databases["monitoring"],
             "reader_url": stack.databases["reader"],
             "report_store": str(stack.home.reports),
-            "monitors": stack.home.monitors,
+            "monitors": monitors,
             "mlflow_tracking_uri": stack.mlflow,
             "pushgateway_url": stack.pushgateway,
             "prometheus_url": stack.prometheus,
@@ -28,8 +42,10 @@ def examined(stack: AirflowStack, **changes: object) -> Examination:
     return examine(settings)
 
 
-def test_the_laptops_stack_is_well(command_environment: None, airflow_stack: AirflowStack) -> None:
-    examination = examined(airflow_stack)
+def test_the_laptops_stack_is_well(
+    command_environment: None, airflow_stack: AirflowStack, monitors: Path
+) -> None:
+    examination = examined(airflow_stack, monitors)
 
     found = {(one.service, one.check): one.status for one in examination.findings}
     assert [one for one in examination.findings if one.status is State.FAILED] == []
@@ -40,9 +56,9 @@ def test_the_laptops_stack_is_well(command_environment: None, airflow_stack: Air
 
 
 def test_a_wrong_login_to_airflow_is_named(
-    command_environment: None, airflow_stack: AirflowStack
+    command_environment: None, airflow_stack: AirflowStack, monitors: Path
 ) -> None:
-    examination = examined(airflow_stack, airflow_password="not the password")
+    examination = examined(airflow_stack, monitors, airflow_password="not the password")
 
     (login,) = (one for one in examination.findings if one.check == "login")
     assert login.status is State.FAILED
@@ -52,7 +68,7 @@ def test_a_wrong_login_to_airflow_is_named(
 def test_a_dag_that_is_not_there_is_named(
     command_environment: None, airflow_stack: AirflowStack, make_monitor: MonitorFactory
 ) -> None:
-    examination = examined(airflow_stack, monitors=make_monitor("elsewhere").parent)
+    examination = examined(airflow_stack, make_monitor("elsewhere").parent)
 
     (dags,) = (one for one in examination.findings if one.check == "dags")
     assert dags.status is State.FAILED

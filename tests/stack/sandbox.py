@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -95,6 +95,7 @@ class Box:
             *("--proc", "/proc", "--dev", "/dev"),
             *("--perms", "1777", "--size", str(shared), "--tmpfs", "/dev/shm"),
             *self._mounts(),
+            *self._in_memory(),
             *("--remount-ro", "/dev"),
             *(("--remount-ro", "/") if self.service.read_only else ()),
             *("--chdir", self.working_dir),
@@ -129,23 +130,38 @@ class Box:
         # Bare names are found on the PATH of the image, which knows /usr/local/bin.
         links = self.scratch / "bin"
         links.mkdir(exist_ok=True)
-        binds = dict(image.binds)
         for name, program in image.programs.items():
             if "/" not in name:
                 _link(links / name, program)
-                if not str(program).startswith("/usr/"):
-                    binds.setdefault(str(program), program)
-            elif not name.startswith(_SYSTEM):
-                binds[name] = program
+        binds = self._binds()
         texts = {**image.files, **self._etc()}
         arguments += [*_ancestors([*binds, *texts]), "--ro-bind", str(links), "/usr/local/bin"]
         for path, directory in sorted(image.directories.items()):
             arguments += ["--perms", format(directory.mode, "04o"), "--dir", path]
-        for target, source in sorted(binds.items(), key=lambda pair: pair[0].count("/")):
-            arguments += ["--ro-bind", str(source), target]
+        arguments += _bound(binds)
         for path, text in texts.items():
             arguments += ["--ro-bind", str(self._written(path, text)), path]
         return [*arguments, "--ro-bind", str(self.hosts), "/etc/hosts"]
+
+    def _binds(self) -> dict[str, Path]:
+        """What the image brings from this machine, by its path inside."""
+        binds = dict(self.image.binds)
+        for name, program in self.image.programs.items():
+            if "/" not in name:
+                if not str(program).startswith("/usr/"):
+                    binds.setdefault(str(program), program)
+            elif not name.startswith(_SYSTEM):
+                binds[name] = program
+        return binds
+
+    def _in_memory(self) -> list[str]:
+        """Once more what a tmpfs has hidden: programs of a clone that lies below /tmp."""
+        hidden = {
+            target: source
+            for target, source in self._binds().items()
+            if any(PurePosixPath(target).is_relative_to(m.target) for m in self.service.tmpfs)
+        }
+        return [*_ancestors(hidden), *_bound(hidden)]
 
     def _etc(self) -> dict[str, str]:
         accounts = self.image.accounts
@@ -260,6 +276,12 @@ def _ancestors(paths: Iterable[str]) -> list[str]:
     """Return what makes the folders above paths: bubblewrap would close them to other users."""
     above = {str(parent) for path in paths for parent in PurePosixPath(path).parents} - {"/"}
     return [word for path in sorted(above) for word in ("--perms", "0755", "--dir", path)]
+
+
+def _bound(binds: Mapping[str, Path]) -> list[str]:
+    """Return what binds files and folders, the outer before the inner."""
+    ordered = sorted(binds.items(), key=lambda pair: pair[0].count("/"))
+    return [word for target, source in ordered for word in ("--ro-bind", str(source), target)]
 
 
 def _link(link: Path, target: Path) -> None:
