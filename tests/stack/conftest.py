@@ -41,7 +41,8 @@ class Running:
         return f"postgresql://monitoring_reader:{password}@127.0.0.1:{port}/monitoring"
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it runs it takes a quarter of the machine from all other tests.
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("stack")
     file = fresh_project(
