@@ -26,9 +26,6 @@ _PARAMETERS: dict[str, Any] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
-    # Kerberos, which libpq asks first, reads the environment in a way that has crashed beside
-    # threads (psycopg/psycopg#1213). Who logs in by it says so in the URL.
-    "gssencmode": "disable",
 }
 
 

@@ -34,7 +34,6 @@ def _as_writer(case: Circumstances) -> Findings:
             "reachable", "no results database is configured", "set MONITORING_DATABASE_URL"
         )
         return
-    asked = case.clock.now()
     try:
         with reading(
             case.settings.require_database_url(),

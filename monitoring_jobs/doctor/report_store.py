@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +23,6 @@ _FOLDER = "_doctor"
 _CONTENT = b"written by monitoring-jobs doctor, and to be deleted\n" * 2000
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _LOW_SHARE, _LOW_BYTES = 0.05, 2**30
-# The drivers of the object stores wait for minutes and try for ever; a doctor does not.
-_IMPATIENCE = {"AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"}
 _FREE = "free space, or shorten MONITORING_REPORT_RETENTION_DAYS and run monitoring-jobs maintain"
 
 
@@ -35,20 +31,19 @@ def examine_report_store(case: Circumstances) -> Findings:
     from monitoring_jobs.reports.places import open_files
 
     chart = Chart("report store")
-    with _impatient():
-        files = open_files(case.settings.report_store)
-        place = Path(files.location("")) if _is_local(case.settings.report_store) else None
-        new = place is not None and not place.exists()
-        try:
-            yield _round_trip(chart, files)
-        except MonitoringError as exc:
-            yield _trouble(chart, exc)
-            return
-        if place is not None:
-            yield _room(chart, place)
-            if new:
-                with suppress(OSError):  # somebody may have begun to use it
-                    place.rmdir()
+    files = open_files(case.settings.report_store, patient=False)
+    place = Path(files.location("")) if _is_local(case.settings.report_store) else None
+    new = place is not None and not place.exists()
+    try:
+        yield _round_trip(chart, files)
+    except MonitoringError as exc:
+        yield _trouble(chart, exc)
+        return
+    if place is not None:
+        yield _room(chart, place)
+        if new:
+            with suppress(OSError):  # somebody may have begun to use it
+                place.rmdir()
 
 
 def _round_trip(chart: Chart, files: Files) -> Finding:
@@ -98,15 +93,3 @@ def _room(chart: Chart, place: Path) -> Finding:
 
 def _is_local(url: str) -> bool:
     return "://" not in url or url.startswith("file://")
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """Set what the drivers read from the environment, where nobody has."""
-    added = {name: value for name, value in _IMPATIENCE.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)

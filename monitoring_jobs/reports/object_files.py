@@ -23,11 +23,11 @@ _UPDATES = 20
 class ObjectFiles:
     """Files in object storage, through fsspec."""
 
-    def __init__(self, scheme: str, url: str) -> None:
+    def __init__(self, scheme: str, url: str, *, patient: bool = True) -> None:
         self._scheme = scheme
         try:
             self._fs, root = fsspec.core.url_to_fs(
-                url, use_listings_cache=False, **_options(scheme)
+                url, use_listings_cache=False, **_options(scheme, patient=patient)
             )
         except ImportError as exc:
             raise MissingDependency(
@@ -180,13 +180,16 @@ class ObjectFiles:
             raise store_error(self.location(name), exc) from exc
 
 
-def _options(scheme: str) -> dict[str, Any]:
+def _options(scheme: str, *, patient: bool) -> dict[str, Any]:
     if not scheme.startswith("s3"):
         return {}
     # Named here, for fsspec hands out the same connection again while the options are the same.
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL")
     endpoint = next((os.environ[name] for name in names if os.environ.get(name)), None)
-    return {"endpoint_url": endpoint} if endpoint else {}
+    options: dict[str, Any] = {"endpoint_url": endpoint} if endpoint else {}
+    if not patient and not os.environ.get("AWS_MAX_ATTEMPTS"):
+        options["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
+    return options
 
 
 def _driver_errors(scheme: str) -> tuple[type[Exception], ...]:

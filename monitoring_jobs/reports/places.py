@@ -12,10 +12,14 @@ _SCHEMES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory")
 _AZURE = ("abfs", "abfss", "az")
 
 
-def open_files(url: str) -> Files:
+def open_files(url: str, *, patient: bool = True) -> Files:
     """Return the files below a local folder, ``file://`` URL or object storage URL.
 
     Nothing is read or written yet, and no server is asked.
+
+    Args:
+        url: Where the store is.
+        patient: Let the driver of an object store try again; some do so for minutes.
 
     Raises:
         InvalidSettings: The URL carries credentials or a query, or no such home folder exists.
@@ -39,7 +43,7 @@ def open_files(url: str) -> Files:
     _refuse_secrets(scheme, rest)
     from monitoring_jobs.reports.object_files import ObjectFiles
 
-    return ObjectFiles(scheme, url)
+    return ObjectFiles(scheme, url, patient=patient)
 
 
 def _expanded(folder: str) -> Path:
