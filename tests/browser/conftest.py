@@ -72,6 +72,7 @@ def ui(
 
 def _still(chromium: Browser) -> BrowserContext:
     context = chromium.new_context(**VIEW)
+    context.set_default_timeout(PAGE_MILLISECONDS)
     context.add_init_script(STILL)
     return context
 
@@ -80,7 +81,6 @@ def _seen(
     context: BrowserContext, stack: AirflowStack, request: pytest.FixtureRequest
 ) -> Iterator[AirflowUi]:
     page = context.new_page()
-    page.set_default_timeout(PAGE_MILLISECONDS)
     complaints = Complaints()
     page.on("console", complaints.note)
     page.on("pageerror", complaints.note_error)
