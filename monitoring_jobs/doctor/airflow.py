@@ -7,9 +7,9 @@ from typing import Any
 
 from monitoring_jobs.doctor.circumstances import Circumstances
 from monitoring_jobs.doctor.expected import DAGS
-from monitoring_jobs.doctor.findings import Chart, Finding, Findings, listed
+from monitoring_jobs.doctor.findings import Chart, Finding, Findings, configured, listed
 from monitoring_jobs.doctor.monitors import unknown_connections
-from monitoring_jobs.doctor.web import Answer, WebService
+from monitoring_jobs.doctor.web import WebService
 from monitoring_jobs.links import DAG_PREFIX
 
 _PARTS = {
@@ -24,6 +24,7 @@ _CURES = {
     "dag_processor": "start airflow dag-processor, or look at its log",
     "triggerer": "start airflow triggerer, or look at its log",
 }
+_URL = "MONITORING_AIRFLOW_API_URL"
 _LOGIN = "MONITORING_AIRFLOW_USER and MONITORING_AIRFLOW_PASSWORD"
 _PAGE = 100  # what [api] maximum_page_limit allows by default
 
@@ -32,18 +33,11 @@ def examine_airflow(case: Circumstances) -> Findings:
     """Yield how Airflow is."""
     chart = Chart("airflow")
     settings = case.settings
-    url = settings.airflow_api
-    if url is None:
-        yield chart.skipped(
-            "reachable", "no Airflow is configured", "set MONITORING_AIRFLOW_API_URL"
-        )
-        return
-    server = WebService(
-        "airflow", "Airflow", url, variable="MONITORING_AIRFLOW_API_URL", clock=case.clock
-    )
+    url = configured(settings.airflow_api, "Airflow", _URL)
+    server = WebService("airflow", "Airflow", url, variable=_URL, clock=case.clock)
     health = server.fetch("/api/v2/monitor/health")
     if "metadatabase" not in health:
-        raise server.odd(Answer(200, b""))
+        raise server.stranger()
     yield chart.ok("reachable", f"{server.place} answers")
     yield from _parts(chart, health)
     user, password = settings.airflow_user, settings.airflow_password

@@ -5,33 +5,29 @@ from __future__ import annotations
 import re
 
 from monitoring_jobs.doctor.circumstances import Circumstances
-from monitoring_jobs.doctor.findings import Chart, Findings
-from monitoring_jobs.doctor.web import Answer, WebService
+from monitoring_jobs.doctor.findings import Chart, Findings, configured
+from monitoring_jobs.doctor.web import WebService
 
+_URL = "MONITORING_ALERTMANAGER_URL"
 _RELOADED = re.compile(r"^alertmanager_config_last_reload_successful\S* ([01])\b", re.MULTILINE)
 
 
 def examine_alertmanager(case: Circumstances) -> Findings:
     """Yield how the Alertmanager is."""
     chart = Chart("alertmanager")
-    url = case.settings.alertmanager_url
-    if url is None:
-        yield chart.skipped(
-            "reachable", "no Alertmanager is configured", "set MONITORING_ALERTMANAGER_URL"
-        )
-        return
+    url = configured(case.settings.alertmanager_url, "Alertmanager", _URL)
     server = WebService(
         "alertmanager",
         "Alertmanager",
         url.get_secret_value(),
-        variable="MONITORING_ALERTMANAGER_URL",
+        variable=_URL,
         clock=case.clock,
     )
     server.require("/-/ready")
     yield chart.ok("reachable", f"{server.place} is ready")
     status = server.fetch("/api/v2/status")
     if not (status.get("config") or {}).get("original"):
-        raise server.odd(Answer(200, b""))
+        raise server.stranger()
     reloaded = _RELOADED.search(server.get("/metrics").text)
     if reloaded and reloaded[1] == "0":
         yield chart.failed(

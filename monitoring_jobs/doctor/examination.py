@@ -15,7 +15,7 @@ from typing import Any
 from monitoring_jobs.doctor.airflow import examine_airflow
 from monitoring_jobs.doctor.alertmanager import examine_alertmanager
 from monitoring_jobs.doctor.circumstances import Circumstances, Probe
-from monitoring_jobs.doctor.findings import Chart, Finding, State
+from monitoring_jobs.doctor.findings import Chart, Finding, NotConfigured, State
 from monitoring_jobs.doctor.grafana import examine_grafana
 from monitoring_jobs.doctor.mlflow import examine_mlflow
 from monitoring_jobs.doctor.monitors import examine_monitors
@@ -168,6 +168,8 @@ class _Visit:
         try:
             for finding in self.probe(self.case):
                 self._found.append(finding)
+        except NotConfigured as exc:
+            self._found.append(Chart(self.name).skipped("reachable", exc.what, exc.cure))
         except MonitoringError as exc:
             self._found.append(Chart(self.name).error("reachable", exc))
         except Exception as exc:  # an answer of another shape; the others go on

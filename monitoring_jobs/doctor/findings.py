@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
-from monitoring_jobs.errors import MonitoringError
+from monitoring_jobs.errors import MonitoringError, TerminalError
+
+T = TypeVar("T")
+
+
+class NotConfigured(TerminalError):
+    """A service that nobody has configured, which is no fault."""
 
 
 class State(StrEnum):
@@ -73,6 +80,23 @@ class Chart:
 
     def _finding(self, check: str, status: State, message: str, cure: str = "") -> Finding:
         return Finding(service=self.service, check=check, status=status, message=message, cure=cure)
+
+
+def configured(value: T | None, title: str, variable: str) -> T:
+    """Return a setting.
+
+    Raises:
+        NotConfigured: It is not set.
+    """
+    if value is None:
+        raise NotConfigured(f"no {title} is configured", f"set {variable}")
+    return value
+
+
+def first_line(text: str, most: int = 200) -> str:
+    """Return what stands in the first line of a service's message, cut where it is long."""
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def listed(names: list[str], most: int = 5) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from monitoring_jobs.doctor.circumstances import Circumstances
 from monitoring_jobs.doctor.expected import DASHBOARDS, DATASOURCES
-from monitoring_jobs.doctor.findings import Chart, Finding, Findings, listed
+from monitoring_jobs.doctor.findings import Chart, Finding, Findings, configured, first_line, listed
 from monitoring_jobs.doctor.web import Answer, WebService, basic
 
 _ALERTMANAGER = "alertmanager-datasource"
+_URL = "MONITORING_GRAFANA_API_URL"
 _LOGIN = ("GRAFANA_ADMIN_USER", "GRAFANA_ADMIN_PASSWORD")
 
 
@@ -15,18 +16,13 @@ def examine_grafana(case: Circumstances) -> Findings:
     """Yield how Grafana is."""
     chart = Chart("grafana")
     settings = case.settings
-    url = settings.grafana_api
-    if url is None:
-        yield chart.skipped(
-            "reachable", "no Grafana is configured", "set MONITORING_GRAFANA_API_URL"
-        )
-        return
+    url = configured(settings.grafana_api, "Grafana", _URL)
     user, password = settings.grafana_admin_user, settings.grafana_admin_password
     server = WebService(
         "grafana",
         "Grafana",
         url,
-        variable="MONITORING_GRAFANA_API_URL",
+        variable=_URL,
         clock=case.clock,
         authorization=basic(user, password.get_secret_value()) if user and password else None,
     )
@@ -110,8 +106,7 @@ def _says_ok(answer: Answer) -> bool:
 def _reason(answer: Answer) -> str:
     content = answer.parsed()
     told = content.get("message") if isinstance(content, dict) else None
-    line = str(told or f"status {answer.code}").strip().partition("\n")[0]
-    return line if len(line) <= 200 else f"{line[:199]}…"
+    return first_line(str(told or f"status {answer.code}"))
 
 
 def _dashboards(chart: Chart, server: WebService) -> Finding:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from monitoring_jobs.doctor.circumstances import Circumstances
-from monitoring_jobs.doctor.findings import Chart, Finding, Findings
+from monitoring_jobs.doctor.findings import Chart, Finding, Findings, configured, first_line
 from monitoring_jobs.doctor.web import Answer, WebService, basic
 from monitoring_jobs.errors import MonitoringError
 from monitoring_jobs.tracking.address import split_credentials
 
+_URI = "MLFLOW_TRACKING_URI"
 _API = "/api/2.0/mlflow"
 # No such folder: a list of nothing costs nothing, and asks the storage all the same.
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
@@ -19,10 +20,7 @@ _NOWHERE = "monitoring-jobs-doctor"
 def examine_mlflow(case: Circumstances) -> Findings:
     """Yield how the tracking server is; nothing is written there."""
     chart = Chart("mlflow")
-    if case.settings.mlflow_tracking_uri is None:
-        yield chart.skipped("reachable", "no MLflow is configured", "set MLFLOW_TRACKING_URI")
-        return
-    server = _server(case.settings.mlflow_tracking_uri, case)
+    server = _server(configured(case.settings.mlflow_tracking_uri, "MLflow", _URI), case)
     server.require("/health")
     yield chart.ok("reachable", f"{server.place} answers")
     for check, look in (("registry", _registry), ("artifacts", _artifacts)):
@@ -44,7 +42,7 @@ def _server(uri: str, case: Circumstances) -> WebService:
         "mlflow",
         "MLflow",
         address,
-        variable="MLFLOW_TRACKING_URI",
+        variable=_URI,
         clock=case.clock,
         authorization=basic(user, password) if user else f"Bearer {token}" if token else None,
         ca_file=os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None,
@@ -109,5 +107,4 @@ def _told(answer: Answer) -> str:
     content = answer.parsed()
     if answer.code == 200 or not isinstance(content, dict) or "error_code" not in content:
         return ""
-    line = str(content.get("message", "")).strip().partition("\n")[0]
-    return (line if len(line) <= 200 else f"{line[:199]}…") or str(content["error_code"])
+    return first_line(str(content.get("message", ""))) or str(content["error_code"])

@@ -7,26 +7,22 @@ from typing import Any
 
 from monitoring_jobs.doctor.circumstances import Circumstances
 from monitoring_jobs.doctor.expected import ALERTS
-from monitoring_jobs.doctor.findings import Chart, Finding, Findings, listed
+from monitoring_jobs.doctor.findings import Chart, Finding, Findings, configured, listed
 from monitoring_jobs.doctor.web import WebService
 
+_URL = "MONITORING_PROMETHEUS_URL"
 _RELOAD = "and reload it"
 
 
 def examine_prometheus(case: Circumstances) -> Findings:
     """Yield how Prometheus is."""
     chart = Chart("prometheus")
-    url = case.settings.prometheus_url
-    if url is None:
-        yield chart.skipped(
-            "reachable", "no Prometheus is configured", "set MONITORING_PROMETHEUS_URL"
-        )
-        return
+    url = configured(case.settings.prometheus_url, "Prometheus", _URL)
     server = WebService(
         "prometheus",
         "Prometheus",
         url.get_secret_value(),
-        variable="MONITORING_PROMETHEUS_URL",
+        variable=_URL,
         clock=case.clock,
     )
     server.require("/-/ready")

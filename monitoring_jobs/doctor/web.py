@@ -162,7 +162,7 @@ class WebService:
         """
         data = self.fetch(path, query).get("data")
         if not isinstance(data, dict):
-            raise self.odd(Answer(200, b""))
+            raise self.stranger()
         return data
 
     def require(self, path: str) -> None:
@@ -188,14 +188,18 @@ class WebService:
                 f"look for a login page or proxy in between, and check {self._variable}",
             )
         if answer.code == 200:
-            return Unwell(
-                f"{self.place} does not answer as {self._title} does",
-                f"check what {self._variable} leads to",
-            )
+            return self.stranger()
         if answer.code >= 500:
             return Unwell(f"{self.place} answers {answer.code}", "look at its log")
         return Unwell(
             f"{self.place} answers {answer.code}", f"check what {self._variable} leads to"
+        )
+
+    def stranger(self) -> Unwell:
+        """Return what to raise where something else answers at its address."""
+        return Unwell(
+            f"{self.place} does not answer as {self._title} does",
+            f"check what {self._variable} leads to",
         )
 
     def _send(self, method: str, path: str, query: Query, body: bytes | None) -> Answer:
