@@ -18,6 +18,7 @@ from tests.benchmarks.demands import judge
 from tests.benchmarks.engine import Engine
 from tests.benchmarks.extraction import Extraction
 from tests.benchmarks.fleet import Fleet
+from tests.benchmarks.methods import Methods
 from tests.benchmarks.processes import ROOT
 from tests.benchmarks.publishing import Publishing, Pushing
 from tests.benchmarks.reading import Reading
@@ -115,6 +116,7 @@ def _full(options: argparse.Namespace) -> dict[str, Measure]:
     )
     return {
         "engine": engine.measure,
+        "methods": Methods(**rounds).measure,
         "backfill": Backfill(bench=BENCH).measure,
         "reading": Reading(bench=BENCH, **rounds).measure,
         "extraction": Extraction(bench=BENCH, **rounds).measure,
@@ -140,6 +142,7 @@ def _quick(options: argparse.Namespace) -> dict[str, Measure]:
     )
     return {
         "engine": engine.measure,
+        "methods": Methods(rounds=rounds).measure,
         "backfill": Backfill(bench=BENCH, days=5, rows=100_000, rows_a_day=1000, rounds=1).measure,
         "reading": Reading(bench=BENCH, rows=100_000, rounds=rounds).measure,
         "extraction": Extraction(bench=BENCH, runs=500, rounds=rounds).measure,

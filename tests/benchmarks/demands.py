@@ -34,6 +34,7 @@ def judge(results: Results) -> list[Verdict]:
     return [
         *_of_million(results),
         *_of_sizes(results),
+        *_of_methods(results),
         *_of_variants(results),
         *_of_services(results),
         *_of_pages(results),
@@ -68,6 +69,15 @@ def _of_sizes(results: Results) -> Iterator[Verdict]:
     narrow = results.find("engine", engine.COLD, rows=100_000, columns=30, threads=1)
     wide = results.find("engine", engine.COLD, rows=100_000, columns=300, threads=1)
     yield _at_most("100k x 300 beside 100k x 30, one thread: time", wide, narrow, 12)
+
+
+def _of_methods(results: Results) -> Iterator[Verdict]:
+    section = results.sections.get("methods")
+    measured = [row for row in section.rows if row.costs] if section else []
+    for what, most in (("numbers", 0.2), ("labels", 0.1)):
+        slowest = max((row.cpu_seconds for row in measured if what in row.what), default=None)
+        demand = f"1M {what}, one thread: the slowest drift method, and making the column"
+        yield _below(demand, slowest, most, "cpu s")
 
 
 def _of_variants(results: Results) -> Iterator[Verdict]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring_jobs.drift_methods import METHODS
 from monitoring_jobs.evaluate import evaluate
 from monitoring_jobs.monitor_files import load_monitor
 from monitoring_jobs.results import Evaluation
@@ -14,6 +15,7 @@ from monitoring_jobs.settings import Settings
 from tests.benchmarks import data, document, engine, floor
 from tests.benchmarks.demands import judge
 from tests.benchmarks.engine import Engine
+from tests.benchmarks.methods import Methods
 from tests.benchmarks.peers.tools import PEERS, too_large
 from tests.benchmarks.processes import Command, Cost, ProcessFailed, run
 from tests.benchmarks.results import Results
@@ -117,6 +119,12 @@ def test_processes_of_ours_and_the_floor_are_measured_and_kept(tmp_path: Path) -
     assert table.to_markdown().count("\n") == len(rows) + 1
     assert table.to_rich().row_count == len(rows)
     assert not list((tmp_path / "data").iterdir())
+
+
+def test_every_drift_method_is_measured_on_columns_that_it_takes() -> None:
+    rows = Methods(rows=1_000, rounds=2).measure(lambda *_: None)
+    assert {own.what.split(",")[0] for own in rows if not own.what.startswith("a ")} == set(METHODS)
+    assert all(len(own.costs) == 2 and own.seconds > 0 for own in rows)
 
 
 def test_a_split_evaluation_is_measured_with_its_join(tmp_path: Path) -> None:
