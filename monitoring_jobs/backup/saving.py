@@ -9,7 +9,7 @@ from monitoring_jobs import __version__
 from monitoring_jobs.backup.manifest import Manifest, SavedDatabase
 from monitoring_jobs.backup.places import Database, places
 from monitoring_jobs.backup.stores import Told, require_store, save_store
-from monitoring_jobs.backup.writing import Writer, writing
+from monitoring_jobs.backup.writing import Writer, output_to
 from monitoring_jobs.database.dumps import Facts, dumped, facts
 from monitoring_jobs.settings import Settings
 
@@ -42,7 +42,8 @@ def backup(settings: Settings, target: str, told: Told) -> Manifest:
         require_store(store)
     servers = {one.name: facts(one.url) for one in found.databases}
     began = _now()
-    with writing(target) as writer:
+    with output_to(target) as output:
+        writer = Writer(output)
         databases = _save_databases(found.databases, servers, writer, told)
         stores = {one.name: save_store(one, writer, told) for one in found.stores}
         manifest = Manifest(__version__, began, _now(), databases, stores)

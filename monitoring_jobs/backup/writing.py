@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import sys
 import tarfile
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import IO, Protocol, cast
 
 from monitoring_jobs.backup.manifest import DATABASES, MANIFEST, STORES, SUMS, Manifest
 from monitoring_jobs.errors import InvalidSettings, TerminalError
+from monitoring_jobs.whole_file import whole_file
 
 PART_BYTES = 8 << 20
 
@@ -125,7 +124,7 @@ class _Hashed:
 
 
 @contextmanager
-def writing(target: str) -> Iterator[Writer]:
+def output_to(target: str) -> Iterator[IO[bytes]]:
     """Open a file for an archive, or standard output for ``-``.
 
     The file gets its name when all of it is on the disk, and only its owner may read it.
@@ -138,11 +137,11 @@ def writing(target: str) -> Iterator[Writer]:
         if target == "-":
             if sys.stdout.isatty():
                 raise InvalidSettings("a backup is no text for a terminal", "add > FILE.tar")
-            yield Writer(sys.stdout.buffer)
+            yield sys.stdout.buffer
             sys.stdout.buffer.flush()
             return
-        with whole_file(Path(target)) as output:
-            yield Writer(output)
+        with whole_file(_plain(Path(target)), private=True) as output:
+            yield output
     except OSError as exc:
         place = "standard output" if target == "-" else target
         raise BackupFailed(
@@ -151,25 +150,9 @@ def writing(target: str) -> Iterator[Writer]:
         ) from exc
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that gets its name when all of it is on the disk, for its owner only.
-
-    Raises:
-        BackupFailed: The path is a folder, device or pipe.
-        OSError: The file cannot be written.
-    """
+def _plain(path: Path) -> Path:
     if path.is_dir():
         raise BackupFailed(f"{path} is a folder", f"name a file, such as {path / 'backup.tar'}")
     if path.exists() and not path.is_file():  # a device or pipe: the file would take its place
         raise BackupFailed(f"{path} is no plain file", "name another, or say - and lead it there")
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-    try:
-        with os.fdopen(descriptor, "wb") as output:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return path

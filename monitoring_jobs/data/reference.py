@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from monitoring_jobs.data.whole_file import whole_file
 from monitoring_jobs.statistics import ColumnStatistics
 from monitoring_jobs.statistics.categorical import CategoricalColumn
 from monitoring_jobs.statistics.numeric import NumericColumn
+from monitoring_jobs.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +200,8 @@ def _store(path: Path, arrays: Mapping[str, np.ndarray]) -> int:
         offset = -(-(offset + data.nbytes) // _ALIGNMENT) * _ALIGNMENT
     line = _MAGIC + json.dumps([directory, offset]).encode()
     line += b" " * (-(len(line) + 1) % _ALIGNMENT) + b"\n"
-    with whole_file(path) as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, private=True, lasting=False) as file:
         file.write(line)
         for start, data in parts:
             file.seek(len(line) + start)

@@ -21,8 +21,8 @@ from typing import Any, Self
 import pyarrow as pa
 
 from monitoring_jobs.data.dataset import LEFT_OUT, ColumnKind, Dataset
-from monitoring_jobs.data.whole_file import whole_file
 from monitoring_jobs.errors import SourceUnavailable
+from monitoring_jobs.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +197,8 @@ def _find(path: Path) -> _Description | None:
 
 def _keep(path: Path, description: _Description) -> None:
     try:
-        with whole_file(path) as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path, private=True, lasting=False) as file:
             file.write(description.to_json().encode("ascii"))
     except OSError as exc:
         log.warning(

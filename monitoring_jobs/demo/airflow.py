@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 import sys
 import urllib.request
@@ -17,6 +16,7 @@ from urllib.parse import quote
 
 from monitoring_jobs.demo.folder import DemoFolder
 from monitoring_jobs.demo.services import PROJECT
+from monitoring_jobs.whole_file import whole_file
 
 USER = "admin"
 API_SERVER = "airflow-api-server"
@@ -74,12 +74,8 @@ def keep_secrets(folder: DemoFolder) -> Secrets:
 
 def write_private(path: Path, content: Mapping[str, object]) -> None:
     """Replace a JSON file in one step; nobody but its owner may read it."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    fresh.unlink(missing_ok=True)
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    fresh.replace(path)
+    with whole_file(path, private=True) as file:
+        file.write(json.dumps(content).encode())
 
 
 def settings(folder: DemoFolder, known: Secrets, port: int) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any, Self
 import psutil
 
 from monitoring_jobs.errors import TerminalError
+from monitoring_jobs.whole_file import whole_file
 
 _PATIENCE_SECONDS = 5.0
 _TAIL_LINES = 40
@@ -151,10 +152,9 @@ class Processes:
                 entries.append([process.pid, born(psutil.Process(process.pid))])
             except psutil.Error:
                 continue
-        fresh = self._register.with_suffix(".tmp")
         content = {"marker": self._marker, "processes": entries}
-        fresh.write_text(json.dumps(content), encoding="utf-8")
-        fresh.replace(self._register)
+        with whole_file(self._register, lasting=False) as file:
+            file.write(json.dumps(content).encode())
 
 
 def end_leftovers(register: Path) -> int:

@@ -8,7 +8,6 @@ import fcntl
 import io
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +16,7 @@ from typing import IO
 
 from monitoring_jobs.errors import StoreRefused
 from monitoring_jobs.reports.files import Change, Opened, store_error
+from monitoring_jobs.whole_file import whole_file
 
 _LOCK = ".lock"
 
@@ -59,16 +59,8 @@ class LocalFiles:
         with self._translated(name):
             path = self._path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-            try:
-                with temporary.open("xb") as file:
-                    shutil.copyfileobj(content, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            with whole_file(path) as file:
+                shutil.copyfileobj(content, file)
 
     def update(self, name: str, change: Change) -> None:
         """Replace a file by ``change(content)`` while no other process of any host updates it."""
@@ -152,12 +144,3 @@ class LocalFiles:
             yield
         except OSError as exc:
             raise store_error(self.location(name), exc) from exc
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

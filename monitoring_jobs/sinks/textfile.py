@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from monitoring_jobs.errors import GatewayRejected, GatewayUnavailable, Monitori
 from monitoring_jobs.results import Evaluation
 from monitoring_jobs.sinks.gauges import evaluation_registry, failure_registry
 from monitoring_jobs.sinks.registry import Registry, exposition
+from monitoring_jobs.whole_file import whole_file
 
 _MONITOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -74,17 +73,10 @@ def write_textfile(registry: Registry, path: Path) -> None:
         GatewayRejected: The file may not be written.
     """
     # The collector reads *.prom only, so it never sees the temporary file.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                file.write(exposition(registry))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(exposition(registry))
     except OSError as exc:
         raise _error(path, exc) from exc
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitoring_jobs.backup import BackupFailed
-from monitoring_jobs.backup.writing import whole_file
+from monitoring_jobs.backup.writing import output_to
 from monitoring_jobs.errors import InvalidSettings
 from monitoring_jobs.stack.compose import PROFILES, Compose, Container
 from monitoring_jobs.stack.places import require_ports
@@ -108,19 +106,8 @@ def backup(compose: Compose, target: str) -> None:
         StackFailed: The backup failed; no file is left.
     """
     words = ["run", "--rm", "-T", "operations", "backup", "-"]
-    if target == "-":
-        if sys.stdout.isatty():
-            raise InvalidSettings("a backup is no text for a terminal", "add > FILE.tar")
-        compose.show(*words)
-        return
-    try:
-        with whole_file(Path(target)) as output:
-            compose.show(*words, target=output)
-    except OSError as exc:
-        raise BackupFailed(
-            f"the backup cannot be written to {target}: {exc.strerror}",
-            "name a place with room that you may write to",
-        ) from exc
+    with output_to(target) as output:
+        compose.show(*words, target=output)
 
 
 def restore(compose: Compose, source: str, *, replace: bool, only: Sequence[str]) -> None:

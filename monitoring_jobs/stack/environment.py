@@ -5,12 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from monitoring_jobs.errors import InvalidSettings
+from monitoring_jobs.whole_file import whole_file
 
 # What people write and Compose understands: export, spaces, quotes, a comment behind the value.
 _ASSIGNMENT = re.compile(
@@ -18,7 +18,6 @@ _ASSIGNMENT = re.compile(
     (?:(?P<quote>["'])(?P<quoted>.*?)(?P=quote)|(?P<bare>(?:(?![ ]\#).)*?))(?:\s*[ ]\#.*|\s*)""",
     re.VERBOSE,
 )
-_PRIVATE = 0o600
 
 
 class Environment:
@@ -98,17 +97,9 @@ class Environment:
 
     def _replace(self, text: str) -> None:
         path = self.path.resolve()  # a link stays one
-        fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
         try:
-            try:
-                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                fresh.replace(path)
-            finally:
-                fresh.unlink(missing_ok=True)
+            with whole_file(path, private=True) as file:
+                file.write(text.encode())
         except OSError as exc:
             raise InvalidSettings(
                 f"{self.path} cannot be written: {exc.strerror}",
