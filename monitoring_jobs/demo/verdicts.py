@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitoring_jobs.database import queries, transaction
+from monitoring_jobs.database import queries, reading
 from monitoring_jobs.results import Status
 from monitoring_jobs.windows import Window
 
@@ -115,7 +115,7 @@ def read_verdicts(url: str, span: Window) -> list[Verdict]:
     """Return the verdicts on all windows inside ``span``, by monitor and day."""
     ends = {"start": span.start, "end": span.end}
     findings: dict[tuple[str, datetime], list[Finding]] = defaultdict(list)
-    with transaction(url) as connection, connection.cursor() as cursor:
+    with reading(url) as cursor:
         cursor.execute(queries("demo")["findings"], ends)
         for monitor, day, *measured in cursor.fetchall():
             findings[monitor, day].append(Finding(*measured))
@@ -128,7 +128,7 @@ def read_verdicts(url: str, span: Window) -> list[Verdict]:
 
 def read_extracted(url: str) -> Mapping[str, int]:
     """Return how many runs, metrics, parameters and so on the extraction has stored."""
-    with transaction(url) as connection, connection.cursor() as cursor:
+    with reading(url) as cursor:
         cursor.execute(queries("demo")["extracted"])
         names = [column.name for column in cursor.description or ()]
         return dict(zip(names, cursor.fetchone() or (), strict=True))

@@ -31,23 +31,18 @@ SOON = datetime.now(UTC) + timedelta(days=2)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(scope="session")
-def s3_bucket() -> Iterator[str]:
-    """A bucket on a moto server of our own; its address and keys are in the environment."""
+@pytest.fixture(scope="module")
+def s3_bucket(s3_endpoint: str) -> Iterator[str]:
+    """One bucket for all tests, which write below folders of their own: connections stay open."""
     import boto3
-    from moto.server import ThreadedMotoServer
 
     with pytest.MonkeyPatch.context() as patch:
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         boto3.client("s3").create_bucket(Bucket="reports")
         yield "s3://reports"
-        server.stop()
 
 
 @pytest.fixture(params=["folder", "memory", "s3"])
@@ -410,7 +405,8 @@ def test_f63_store_that_is_down_is_transient_and_names_the_place(
     assert "canary-secret" not in str(caught.value)
 
 
-def test_missing_bucket_is_terminal(s3_bucket: str) -> None:
+@pytest.mark.usefixtures("s3_bucket")
+def test_missing_bucket_is_terminal() -> None:
     with pytest.raises(StoreRefused, match="create the folder or bucket"):
         ReportStore.open("s3://no-such-bucket").put(make_evaluation(), None)
 

@@ -1,4 +1,4 @@
-"""The whole stack, once a session: profiles celery, mail and demo, two workers."""
+"""The whole stack, once a module: profiles celery, mail and demo, two workers."""
 
 from __future__ import annotations
 
