@@ -14,6 +14,12 @@ from tests.fixtures.airflow_stack import AirflowStack
 from tests.fixtures.monitors import MonitorFactory
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside all other tests a service may need longer than doctor waits."""
+    monkeypatch.setattr("monitoring_jobs.doctor.web.TIMEOUT_SECONDS", 60.0)
+
+
 @pytest.fixture
 def monitors(airflow_stack: AirflowStack, tmp_path: Path) -> Path:
     """The demo's monitor files, without those that other tests add for a while."""
@@ -39,7 +45,7 @@ def examined(stack: AirflowStack, monitors: Path, **changes: object) -> Examinat
             **changes,
         }
     )
-    return examine(settings)
+    return examine(settings, deadline_seconds=200.0)
 
 
 def test_the_laptops_stack_is_well(
