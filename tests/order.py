@@ -32,7 +32,9 @@ _TOGETHER = {
 _LONG = (
     "mlflow",
     "integration/test_demo.py",
+    "stack/test_stack.py",
     "dags/test_scheduler.py",
+    "stack/test_stack_commands.py",
     "integration/test_up.py",
     "plugins",
     "dags/test_run_windows.py",

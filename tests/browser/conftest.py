@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.airflow_ui import PAGE_MILLISECONDS, STILL, VIEW, AirflowUi, Complaints
 from tests.fixtures.airflow_stack import AirflowStack
+from tests.fixtures.chromium import running_chromium
 
 FAILED = pytest.StashKey[bool]()
 
@@ -26,17 +25,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 # Of a module, not of the session: while Playwright is open no other test can start an event loop.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    assert program, "the browser tests need chromium: .ci/packages"
-    # Chromium has no sandbox for root; it sees nothing but this machine's own servers.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    # There is no graphics card: what it would do is emulated, at many times the cost.
-    arguments.append("--disable-gpu")
     expect.set_options(timeout=PAGE_MILLISECONDS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mlflow.tracking import MlflowClient
 
 from tests.dags.conftest import (
     Airflow,
@@ -17,6 +16,9 @@ from tests.dags.conftest import (
     write_monitor,
     write_traffic,
 )
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 WINDOW = "x-monitoring://wine_quality"
 ALERT = "x-monitoring://wine_quality/alert"

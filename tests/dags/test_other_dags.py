@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from mlflow.tracking import MlflowClient
 
 from tests.dags.conftest import Airflow, end_of_day, rows, write_monitor, write_traffic
 from tests.fixtures.pushgateway import scrape
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 NOW = end_of_day(9)
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import plotly.offline
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from monitoring_jobs.demo.folder import DemoFolder
 from monitoring_jobs.demo.state import read_state
+from tests.fixtures.chromium import running_chromium
 from tests.grafana.colors import DARK, LIGHT, Theme
 from tests.grafana.drawing import draw
 from tests.grafana.execution import Opened, open_dashboard
@@ -46,7 +45,7 @@ def take_pictures(
     """Draw dashboards, by uid, in themes; return the files."""
     source = plotly.offline.get_plotlyjs()
     written = []
-    with chromium() as browser:
+    with running_chromium() as browser:
         for uid, opened in dashboards.items():
             for theme in themes:
                 page = draw(opened, theme, source, now)
@@ -64,20 +63,6 @@ def _shoot(browser: Browser, html: str, path: Path) -> Path:
     small = picture.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
     return path
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run Debian's Chromium."""
-    program = shutil.which("chromium")
-    if program is None:
-        raise SystemExit("chromium is not installed: .ci/packages")
-    # Chromium has no sandbox for root; it sees nothing but these pages.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        yield browser
-        browser.close()
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -31,10 +28,11 @@ from monitoring_jobs.monitor_files import load_monitor
 from monitoring_jobs.publish import WRITTEN
 from monitoring_jobs.results import ModelRef
 from tests.fixtures.alertmanager import ROUTING_KEY, TOKEN, Alertmanager, running_alertmanager
+from tests.fixtures.chromium import draw
 from tests.fixtures.http_server import RecordingServer, recording_server
 from tests.fixtures.mail_server import MailServer, mail_server
 from tests.fixtures.monitors import write_monitor_file
-from tests.fixtures.prometheus import Prometheus, require, running_prometheus, wait_until
+from tests.fixtures.prometheus import Prometheus, running_prometheus, wait_until
 from tests.fixtures.pushgateway import running_pushgateway
 
 OUTPUT = Path(__file__).resolve().parents[1] / "browser" / "output"
@@ -379,22 +377,5 @@ def picture(pages: list[str], folder: Path) -> None:
     OUTPUT.mkdir(parents=True, exist_ok=True)
     drawn = OUTPUT / "alert-mails.png"
     drawn.unlink(missing_ok=True)
-    subprocess.run(
-        [
-            require("chromium"),
-            "--headless",
-            *(["--no-sandbox"] if os.geteuid() == 0 else []),
-            "--disable-gpu",
-            "--disable-background-networking",
-            f"--user-data-dir={folder / 'profile'}",
-            "--hide-scrollbars",
-            "--window-size=1450,660",
-            f"--screenshot={drawn}",
-            (folder / "mails.html").as_uri(),
-        ],
-        capture_output=True,
-        timeout=120,
-        check=True,
-    )
-    shutil.rmtree(folder / "profile", ignore_errors=True)
+    draw(folder / "mails.html", drawn, width=1450, height=660)
     assert drawn.stat().st_size > 10_000

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +17,7 @@ from monitoring_jobs.reports import drawings, rendering
 from monitoring_jobs.reports.rendering import render
 from monitoring_jobs.reports.store import ReportStore
 from monitoring_jobs.results import Evaluation, Measurement, ModelRef, Status
+from tests.fixtures.chromium import dumped
 from tests.fixtures.evaluations import drift, make_evaluation
 
 ATTACK = "</script><script>document.title='pwned'</script>"
@@ -483,26 +482,8 @@ def test_f57_page_forbids_every_request() -> None:
 
 
 def test_f57_real_browser_draws_the_page_and_runs_nothing_of_the_data(tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is not installed; run: apt-get install chromium"
     (tmp_path / "report.html").write_text(hostile(ATTACK, "classification"))
-    dom = subprocess.run(
-        [
-            chromium,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=5000",
-            "--dump-dom",
-            (tmp_path / "report.html").as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    ).stdout
+    dom = dumped(tmp_path / "report.html", milliseconds=5000)
     assert "<title>pwned" not in dom
     assert "Data Drift Summary" in dom.rpartition('<div id="root_metric')[2].partition("<script")[0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from monitoring_jobs import Evaluation, Settings, evaluate
 from monitoring_jobs.monitor_files import load_monitor
+from tests.fixtures.chromium import dumped
 from tests.fixtures.monitors import DAY, MonitorFactory, sample
 
 ROOT = Path(__file__).parents[2]
@@ -181,32 +181,9 @@ def test_f13_three_hundred_columns_make_a_page_that_a_browser_draws(
 
     click = "setTimeout(() => document.querySelector('tbody button').click(), 1000)"
     (tmp_path / "page.html").write_text(html.replace("</body>", f"<script>{click}</script></body>"))
-    drawn = browse(tmp_path / "page.html").rpartition('<div id="root_metric')[2]
+    drawn = dumped(tmp_path / "page.html", milliseconds=8000).rpartition('<div id="root_metric')[2]
     figures = drawn.partition("<script")[0].count('js-plotly-plot"')
     assert figures == 11, "a page of ten, and the row that was opened"
-
-
-def browse(page: Path) -> str:
-    """Return what a browser made of a page."""
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is not installed; run: apt-get install chromium"
-    return subprocess.run(
-        [
-            chromium,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            f"--user-data-dir={page.parent / 'profile'}",
-            "--virtual-time-budget=8000",
-            "--dump-dom",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    ).stdout
 
 
 # --- what a report costs --------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psutil
 import pytest
 import yaml
@@ -82,6 +81,8 @@ def test_the_newest_day_of_the_demo_is_judged_as_its_faults_demand(
 def test_reports_and_evaluations_lie_in_the_bucket(
     stack: Running, verdicts: dict[str, Verdict]
 ) -> None:
+    import boto3
+
     client = boto3.client(
         "s3",
         endpoint_url=stack.url("storage"),

@@ -13,18 +13,21 @@ import pytest
 from monitoring_jobs.reports import widgets
 from monitoring_jobs.reports.widgets import Widget
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from evidently.legacy.metric_results import HistogramData
-    from evidently.legacy.options import ColorOptions
-    from evidently.legacy.renderers import html_widgets as html
-    from evidently.legacy.utils import NumpyEncoder
-    from evidently.legacy.utils.visualizations import plot_distr_with_perc_button
-
 PARTS = (["a", "b"], [3, 1], [2, 2])
 
 
+@pytest.fixture(scope="module")
+def html() -> Any:
+    """Evidently's makers of widgets; its import takes seconds, which no other file should pay."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from evidently.legacy.renderers import html_widgets
+    return html_widgets
+
+
 def theirs(info: Any) -> dict[str, Any]:
+    from evidently.legacy.utils import NumpyEncoder
+
     plain: dict[str, Any] = json.loads(json.dumps(info.dict(), cls=NumpyEncoder))
     return plain
 
@@ -41,23 +44,23 @@ def assert_same(ours: Widget, info: Any) -> None:
         assert not value or value in ordinary.get(name, ()), name
 
 
-def test_counters_are_evidentlys() -> None:
+def test_counters_are_evidentlys(html: Any) -> None:
     info = html.counter(
         title="t", counters=[html.CounterData.int("Columns", 3), html.CounterData("Said", "x")]
     )
     assert_same(widgets.counters([("Columns", "3"), ("Said", "x")], "t"), info)
 
 
-def test_heading_is_evidentlys() -> None:
+def test_heading_is_evidentlys(html: Any) -> None:
     assert_same(widgets.heading("Summary"), html.header_text(label="Summary"))
 
 
-def test_table_is_evidentlys() -> None:
+def test_table_is_evidentlys(html: Any) -> None:
     info = html.table_data(title="t", column_names=["", "x"], data=[["rows", "5"]])
     assert_same(widgets.table(("", "x"), [("rows", "5")], "t"), info)
 
 
-def test_group_is_evidentlys() -> None:
+def test_group_is_evidentlys(html: Any) -> None:
     inside = html.header_text(label="Summary")
     ours = widgets.group([widgets.heading("Summary")])
     built = theirs(html.group_widget(title="", widgets=[inside]))
@@ -66,7 +69,9 @@ def test_group_is_evidentlys() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 25])
-def test_searched_table_is_evidentlys(rows: int) -> None:
+def test_searched_table_is_evidentlys(html: Any, rows: int) -> None:
+    from evidently.legacy.options import ColorOptions
+
     color = ColorOptions().primary_color
     columns = [
         html.ColumnDefinition("Column", "name"),
@@ -97,7 +102,7 @@ def test_searched_table_is_evidentlys(rows: int) -> None:
     assert_same(ours, info)
 
 
-def test_card_is_evidentlys() -> None:
+def test_card_is_evidentlys(html: Any) -> None:
     figure = widgets.bars({"x": PARTS[0]}, PARTS[1], PARTS[2], labels=True)
     info = html.rich_data(
         title="alcohol",
@@ -112,8 +117,12 @@ def test_card_is_evidentlys() -> None:
     assert_same(ours, info)
 
 
-def test_figure_is_evidentlys() -> None:
+def test_figure_is_evidentlys(html: Any) -> None:
     labels, current, reference = PARTS
+    from evidently.legacy.metric_results import HistogramData
+    from evidently.legacy.options import ColorOptions
+    from evidently.legacy.utils.visualizations import plot_distr_with_perc_button
+
     figure = plot_distr_with_perc_button(
         hist_curr=HistogramData(x=pd.Series(labels), count=pd.Series(current)),
         hist_ref=HistogramData(x=pd.Series(labels), count=pd.Series(reference)),
