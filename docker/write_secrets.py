@@ -20,7 +20,7 @@ HANDED_OUT = ("smtp_password", "slack_url", "pagerduty_routing_key", "webhook_to
 
 # What people write and Compose understands: export, spaces, quotes, a comment behind the value.
 _ASSIGNMENT = re.compile(
-    r"""\s*(?:export\s+)?(?P<name>[A-Z][A-Z0-9_]*)\s*[=:]\s*
+    r"""\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*[=:]\s*
     (?:(?P<quote>["'])(?P<quoted>.*?)(?P=quote)|(?P<bare>(?:(?![ ]\#).)*?))(?:\s*[ ]\#.*|\s*)""",
     re.VERBOSE,
 )

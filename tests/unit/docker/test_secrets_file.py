@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import runpy
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from monitoring_jobs.stack.environment import Environment
 from tests.unit.docker.compose_file import DOCKER, example, offered, secret_names
 
 HANDED_OUT = {"smtp_password", "slack_url", "pagerduty_routing_key", "webhook_token"}
@@ -226,3 +230,25 @@ def test_a_wrong_use_shows_the_right_one(tmp_path: Path) -> None:
     done = _write(tmp_path, "--force")
     assert done.returncode == 2
     assert done.stderr.startswith("usage:")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "  ", "export ", "# "]),
+            st.sampled_from(["A", "POSTGRES_PASSWORD", "9", ""]),
+            st.sampled_from(["=", " = ", ": ", ""]),
+            st.text("ab\"'#=$ \t", max_size=8),
+            st.sampled_from(["", " # a remark", "#none", "  "]),
+        ).map("".join),
+        max_size=5,
+    )
+)
+def test_monitoring_jobs_stack_reads_the_file_in_the_same_way(
+    tmp_path: Path, lines: list[str]
+) -> None:
+    path = tmp_path / ".env"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    script = runpy.run_path(str(DOCKER / "write_secrets.py"))
+    assert script["assignments"](path.read_text(encoding="utf-8")) == Environment(path).written()
