@@ -40,10 +40,10 @@ _LONG = (
     "dags/test_run_windows.py",
     "integration/test_benchmark_services.py",
     "integration/test_alerts_end_to_end.py",
+    "browser/test_airflow_ui.py",
 )
-# These share a stack that costs a fifth of a processor while it runs: not from the beginning on.
+# These share a stack with the browser; it costs a fifth of a processor while it runs.
 _ON_THE_STACK = (
-    "browser/",
     "grafana/test_dashboards.py",
     "integration/test_backup_dashboards.py",
     "integration/test_doctor_airflow.py",
