@@ -13,6 +13,8 @@ from monitoring_jobs.windows import Window
 
 _BAD = (Status.WARNING, Status.FAILED, Status.ERROR)
 _NAMED = 3
+# A laptop that starts a whole stack meanwhile answers late.
+_CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def read_verdicts(url: str, span: Window) -> list[Verdict]:
     """Return the verdicts on all windows inside ``span``, by monitor and day."""
     ends = {"start": span.start, "end": span.end}
     findings: dict[tuple[str, datetime], list[Finding]] = defaultdict(list)
-    with reading(url) as cursor:
+    with reading(url, connect_timeout_seconds=_CONNECT_SECONDS) as cursor:
         cursor.execute(queries("demo")["findings"], ends)
         for monitor, day, *measured in cursor.fetchall():
             findings[monitor, day].append(Finding(*measured))
@@ -128,7 +130,7 @@ def read_verdicts(url: str, span: Window) -> list[Verdict]:
 
 def read_extracted(url: str) -> Mapping[str, int]:
     """Return how many runs, metrics, parameters and so on the extraction has stored."""
-    with reading(url) as cursor:
+    with reading(url, connect_timeout_seconds=_CONNECT_SECONDS) as cursor:
         cursor.execute(queries("demo")["extracted"])
         names = [column.name for column in cursor.description or ()]
         return dict(zip(names, cursor.fetchone() or (), strict=True))

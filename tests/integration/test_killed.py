@@ -91,10 +91,15 @@ def test_f30_f31_killed_at_any_moment_and_run_again(
     expected = contents(clean_url)
 
     killed = 0
-    for share in (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
+    shares = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+    for share in shares * 3:
+        if killed == len(shares):
+            break
+        began = time.monotonic()
         process = start(monitor, tmp_path / "torn", database_url)
         try:
             process.communicate(timeout=whole * share)
+            whole = time.monotonic() - began  # the machine has less to do than before
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
