@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from queue import Empty, Queue
-from threading import Event
+from threading import Event, Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -37,6 +36,7 @@ def read_ahead(
     """
     items: Queue[Any] = Queue(_ITEMS)
     abandoned = Event()
+    failures: list[BaseException] = []
 
     def put(item: T) -> None:
         if abandoned.is_set():
@@ -47,25 +47,31 @@ def read_ahead(
         try:
             if not abandoned.is_set():
                 produce(put)
+        except BaseException as exc:  # noqa: BLE001 - raised again where it is waited for
+            failures.append(exc)
         finally:
             items.put(_END)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
-        running = pool.submit(run)
-        try:
-            while (item := items.get()) is not _END:
-                yield item
-        except BaseException:
-            abandoned.set()
-            patience = _LEAST_SECONDS
-            while not running.done():
-                # More than once, as it may not yet have waited for the server the first time.
-                with suppress(Exception):  # what ended the reading is told, not this
-                    cancel()
-                # A thread that waits to put something must get the chance to see the flag.
-                with suppress(Empty):
-                    items.get_nowait()
-                wait([running], patience)
-                patience = min(2 * patience, _MOST_SECONDS)
-            raise
-        running.result()
+    # No pool: a signal while it starts its thread would leave it with one that it does not know of.
+    thread = Thread(target=run, name="read-ahead")
+    try:
+        thread.start()
+        while (item := items.get()) is not _END:
+            yield item
+    except BaseException:
+        abandoned.set()
+        patience = _LEAST_SECONDS
+        # One that has not begun by now sees the flag before anything else.
+        while thread.is_alive():
+            # More than once, as it may not yet have waited for the server the first time.
+            with suppress(Exception):  # what ended the reading is told, not this
+                cancel()
+            # A thread that waits to put something must get the chance to see the flag.
+            with suppress(Empty):
+                items.get_nowait()
+            thread.join(patience)
+            patience = min(2 * patience, _MOST_SECONDS)
+        raise
+    thread.join()
+    if failures:
+        raise failures[0]

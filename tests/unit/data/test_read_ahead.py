@@ -118,3 +118,25 @@ def test_the_thread_ends_though_nothing_can_be_canceled() -> None:
     next(items)
     items.close()  # type: ignore[attr-defined]
     assert not threads()
+
+
+def test_a_signal_while_the_thread_starts_leaves_it_not_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, cancelled = threading.Event(), threading.Event()
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            assert begun.wait(30)
+            raise KeyboardInterrupt  # as a signal does, which arrives before start returns
+
+    def produce(_put: Put) -> None:
+        begun.set()
+        assert cancelled.wait(30)
+
+    monkeypatch.setattr("monitoring_jobs.data.read_ahead.Thread", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(read_ahead(produce, cancelled.set))
+    assert cancelled.is_set()
+    assert not threads()
